@@ -1,0 +1,2 @@
+//! bragg-audit
+fn main() {}

@@ -1,0 +1,2 @@
+//! Builds the C engine (filled in with it).
+fn main() {}

@@ -1,0 +1,2 @@
+//! nanobragg-c
+fn main() {}

@@ -1,0 +1,2 @@
+//! nanobragg
+fn main() {}
