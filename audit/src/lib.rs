@@ -9,6 +9,7 @@ pub mod gates;
 pub mod hash;
 pub mod images;
 pub mod interrupt;
+pub mod inventory;
 pub mod ledger;
 pub mod metrics;
 pub mod progress;
