@@ -11,6 +11,7 @@ pub mod io;
 pub mod memory;
 pub mod oddities;
 pub mod physics;
+pub mod source_hash;
 pub mod spans;
 pub mod units;
 
