@@ -1,3 +1,5 @@
 //! bragg-audit
 
+pub mod hot_loops;
 pub mod inventory;
+pub mod profile;
