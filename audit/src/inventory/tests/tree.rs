@@ -126,10 +126,7 @@ fn every_form_is_the_same_from_run_to_run() {
     ]);
     let forms = || {
         let inventory = Inventory::scan(dir.path(), &[]).unwrap();
-        let (mut json, mut csv) = (Vec::new(), Vec::new());
-        inventory.write_json(&mut json).unwrap();
-        inventory.write_csv(&mut csv).unwrap();
-        (String::from_utf8(json).unwrap(), String::from_utf8(csv).unwrap(), inventory.summary(None))
+        (inventory.to_json().unwrap(), inventory.to_csv().unwrap(), inventory.summary(None))
     };
     let (json, csv, page) = forms();
     assert_eq!((json.clone(), csv.clone(), page.clone()), forms());
