@@ -17,3 +17,4 @@ pub mod profile;
 pub mod progress;
 pub mod stamp;
 pub mod stats;
+pub mod tests_list;
