@@ -4,7 +4,7 @@
 #include "message.h"
 #include "options.h"
 #include "output.h"
-#include "sum.h"
+#include "image.h"
 
 int nanobragg_c_main(int argc, char **argv);
 
@@ -63,6 +63,7 @@ static int run(const options *opt, experiment *x, image *img)
                stats.max_fpixel, stats.max_spixel, stats.mean, stats.rms, stats.rmsd, stats.pixels);
         printf("solid angle of the detector: %.9g steradian\n", stats.solid_angle);
     }
+    if (stats.not_finite > 0) warning("%ld pixels are not finite: some option or structure factor is too large", stats.not_finite);
     print_pixels(x, img);
     return write_outputs(x, img, &stats);
 }

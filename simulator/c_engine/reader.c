@@ -109,12 +109,16 @@ bool next_line(line_reader *lines)
 bool next_word(line_reader *lines, char *word, size_t size)
 {
     size_t used = 0;
+    bool cut = false;
     while (lines->word < lines->line_end && blank(*lines->word)) ++lines->word;
     if (lines->word == lines->line_end) return false;
     for (; lines->word < lines->line_end && !blank(*lines->word); ++lines->word) {
-        /* a 0 byte must not end the word early and make it look like a number */
-        if (used + 1 < size) word[used++] = *lines->word ? *lines->word : '?';
+        /* what is not printable is no part of a number, and must not spoil the message about it */
+        char c = *lines->word;
+        if (used + 1 < size) word[used++] = c > ' ' && c <= '~' ? c : '?';
+        else cut = true;
     }
     word[used] = '\0';
+    if (cut) memcpy(word + used - 3, "...", 3);
     return true;
 }
