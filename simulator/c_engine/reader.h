@@ -28,6 +28,7 @@ typedef struct {
     const char *next, *end;      /* what is still to be read */
     const char *word, *line_end; /* within the current line */
     long line;                   /* number of the current line, from 1 */
+    bool show_comments;          /* treat lines that start with # as any other */
 } line_reader;
 
 line_reader read_lines(const file_text *text);

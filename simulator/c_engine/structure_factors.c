@@ -79,6 +79,7 @@ static int read_hkl(const options *opt, structure_factors *sf)
     long reflections = 0, used;
     for (int pass = 0; pass < 2 && !status; ++pass) {
         line_reader lines = read_lines(&text);
+        lines.show_comments = opt->odd.hkl_stops_at_text;
         for (used = 0; !status && next_line(&lines); ++used) {
             reflection r;
             char fault[160];
