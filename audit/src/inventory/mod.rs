@@ -35,7 +35,7 @@ mod tests;
 
 pub use changes::{Change, Changes, changes};
 pub(crate) use facts::TestFunction;
-pub(crate) use scan::{Findings, read_tree};
+pub(crate) use scan::read_tree;
 
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
