@@ -1,6 +1,7 @@
 //! Parity first, then speed: runs two engines side by side on the same cases, judges whether they give the same
 //! answer, and only then says which loops of the candidate to work on. Each phase leaves a stamp of evidence.
 
+pub mod backlog;
 pub mod case;
 pub mod config;
 pub mod engines;
