@@ -5,6 +5,7 @@
 pub mod cli;
 pub mod engine;
 pub mod experiment;
+pub mod image;
 pub mod io;
 pub mod memory;
 pub mod oddities;
