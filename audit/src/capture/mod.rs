@@ -2,6 +2,7 @@
 //! and the candidate is profiled.
 
 pub mod model;
+mod profile;
 mod rounds;
 mod self_check;
 
@@ -53,7 +54,7 @@ impl Settings {
     /// How many steps a progress bar has.
     #[must_use]
     pub fn steps(&self) -> u64 {
-        let per_size = 1 + 3 * u64::from(self.iterations) + 2 * u64::from(self.profile) + 1;
+        let per_size = 1 + 3 * u64::from(self.iterations) + 3 * u64::from(self.profile) + 1;
         4 + self.sizes.len() as u64 * per_size
     }
 }

@@ -1,4 +1,4 @@
-//! The timed rounds of one size, the comparison, and the profile.
+//! The timed rounds of one size and the comparison.
 
 use super::model::{Capture, Judged, Numbers, SizeResult};
 use super::{Log, MEASURED, Settings};
@@ -11,10 +11,6 @@ use crate::metrics;
 use crate::progress::Progress;
 use crate::stamp::Writer;
 use crate::stats;
-use std::path::Path;
-
-/// Thread time that a sampling profile should cover, so that a share of 1 % has a useful interval.
-const PROFILE_SECONDS: f64 = 4.0;
 
 /// Times by name, in the order they were taken.
 #[derive(Default)]
@@ -129,7 +125,8 @@ pub(super) fn run(
         }
     }
     if settings.profile && settings.candidate.kind == Kind::Rust {
-        profile(settings, &case, &mut out, cold.as_ref(), &folder, stamp, log, progress)?;
+        let plain = cold.as_ref().map(Rendered::image);
+        super::profile::run(settings, &case, &mut out, plain.as_deref(), &folder, stamp, log, progress)?;
     }
     Ok(out)
 }
@@ -209,65 +206,5 @@ fn fill(n: &mut Numbers, times: &Times, size: Option<u32>, shape: Option<[u32; 2
         if let Some(series) = stats::series(&times.of(name)) {
             n.times.insert((*name).to_string(), series);
         }
-    }
-}
-
-/// One more process of the candidate, traced and sampled, whose image must be the plain one's bit by bit; then one
-/// whose functions are profiled.
-#[expect(clippy::too_many_arguments, reason = "one caller; a struct for it would only rename these")]
-fn profile(
-    settings: &Settings,
-    case: &crate::case::Case,
-    out: &mut SizeResult,
-    cold: Option<&Rendered>,
-    folder: &str,
-    stamp: &Writer,
-    log: &mut Log,
-    progress: &Progress,
-) -> Result<()> {
-    let label = Capture::profile_folder(out);
-    let sim = out.numbers.rust_sim_warm.or(out.numbers.rust_sim_cold).unwrap_or(1.0).max(1e-3);
-    let thread_seconds = sim * settings.conditions.threads.max(1) as f64;
-    let renders = (PROFILE_SECONDS / thread_seconds).ceil().clamp(1.0, 200.0) as u32;
-    progress.step(&format!("{label}: profile, {renders} renders with trace and samples"));
-    let extras = Extras { repeat: renders - 1, trace: true, samples: true, functions: false };
-    let run =
-        render::render(&settings.candidate, case, &settings.candidate_args, &extras, &settings.conditions)?;
-    log.add(&format!("{label}: traced and sampled"), &run, &settings.blocking_patterns);
-    out.profiled_renders = Some(renders);
-    let same = cold.is_some_and(|cold| same_bytes(&cold.image(), &run.image()));
-    out.profiled_image_identical = Some(same);
-    if !same {
-        log.profile_problems
-            .push(format!("{label}: the profiled render gave another image than the plain one"));
-    }
-    for (name, path) in [("trace.json", run.trace()), ("samples.json", run.samples())] {
-        if path.is_file() {
-            stamp.take(&format!("{folder}/{name}"), &path)?;
-        } else {
-            log.profile_problems.push(format!("{label}: {name} was not written"));
-        }
-    }
-    if let Some(t) = &run.timings
-        && t.renders.iter().any(|r| r.planted_s.is_some())
-    {
-        let planted = t.renders.iter().filter_map(|r| r.planted_s).sum();
-        out.planted = Some([planted, t.renders.iter().map(|r| r.sim_s).sum::<f64>() * t.threads as f64]);
-    }
-    progress.step(&format!("{label}: function profile"));
-    let extras = Extras { repeat: renders - 1, functions: true, ..Extras::default() };
-    let run =
-        render::render(&settings.candidate, case, &settings.candidate_args, &extras, &settings.conditions)?;
-    log.add(&format!("{label}: function profile"), &run, &settings.blocking_patterns);
-    if run.functions().is_file() {
-        stamp.take(&format!("{folder}/functions.folded"), &run.functions())?;
-    }
-    Ok(())
-}
-
-fn same_bytes(a: &Path, b: &Path) -> bool {
-    match (Image::open(a), Image::open(b)) {
-        (Ok(a), Ok(b)) => a.bytes() == b.bytes(),
-        _ => false,
     }
 }

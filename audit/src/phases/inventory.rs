@@ -55,7 +55,7 @@ pub fn inventory(ctx: &Context, paths: &[PathBuf], outdir: Option<&Path>) -> Res
         command: &ctx.command,
         environment: &ctx.environment,
         capture: None,
-        own: format!("## Loops\n\n{}", inventory.summary(changes.as_ref())),
+        own: demoted(&inventory.summary(changes.as_ref())),
         loops: Loops::Unknown("Not measured in this phase: `loop_inventory.csv` lists every loop with what is known from the sources.".into()),
         parents: &[],
         previous: None,
@@ -81,4 +81,10 @@ pub(super) fn scan(ctx: &Context, paths: &[PathBuf]) -> Result<Inventory> {
         )));
     }
     Ok(inventory)
+}
+
+/// The inventory's own report as a section of a summary: every heading one level down.
+fn demoted(report: &str) -> String {
+    let lines = report.lines().map(|l| if l.starts_with('#') { format!("#{l}\n") } else { format!("{l}\n") });
+    lines.collect()
 }
