@@ -86,6 +86,8 @@ pub struct SizeResult {
     /// The numbers of `benchmark_results.json`.
     #[serde(flatten)]
     pub numbers: Numbers,
+    /// Whether the size was set by the audit, and not by the case's own arguments.
+    pub sized: bool,
     /// Pixels along fast and slow, where the candidate tells.
     pub shape: Option<[u32; 2]>,
     /// First render against the reference.
@@ -168,6 +170,15 @@ pub struct Numbers {
 }
 
 impl Capture {
+    /// The flags and words that make `bragg-audit capture` take the same case at the same sizes.
+    #[must_use]
+    pub fn same_case(&self) -> String {
+        let sizes: Vec<String> =
+            self.sizes.iter().filter(|z| z.sized).map(|z| z.numbers.size.to_string()).collect();
+        let sizes = if sizes.is_empty() { String::new() } else { format!("--sizes {} ", sizes.join(",")) };
+        format!("{sizes}-- {}", self.args)
+    }
+
     /// The list that `benchmark_results.json` holds.
     #[must_use]
     pub fn benchmark_results(&self) -> Vec<&Numbers> {

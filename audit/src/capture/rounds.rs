@@ -104,6 +104,7 @@ pub(super) fn run(
     let mut out = SizeResult {
         verdict: Verdict::NotComparable,
         problem: None,
+        sized: size.is_some(),
         shape: cold.as_ref().and_then(|c| c.timings.as_ref()).map(|t| [t.fpixels, t.spixels]),
         numbers,
         cold: None,

@@ -114,7 +114,7 @@ fn static_candidates(ctx: &Context) -> Loops {
 }
 
 fn blocker_rows(record: &Capture) -> Vec<[String; 4]> {
-    let again = format!("bragg-audit capture -- {}", record.args);
+    let again = format!("bragg-audit capture {}", record.same_case());
     let mut rows = Vec::new();
     if record.verdict != Verdict::Pass {
         rows.push([
@@ -167,7 +167,7 @@ fn next(ctx: &Context, record: &Capture) -> Vec<(String, String)> {
             "Parity holds, the profile is not whole: capture again".into(),
         )],
         _ => vec![(
-            format!("bragg-audit capture{reports} -- {}", record.args),
+            format!("bragg-audit capture{reports} {}", record.same_case()),
             "Read blockers.md, mend the cause, and capture again".into(),
         )],
     }

@@ -135,7 +135,7 @@ pub(super) fn need(given: Option<&Path>, dir: &Path, what: &str, command: &str) 
 }
 
 fn unmet(record: &Capture, stamp: &Path, flags: &str) -> Vec<Obstacle> {
-    let clear = format!("bragg-audit capture{flags} -- {}", record.args);
+    let clear = format!("bragg-audit capture{flags} {}", record.same_case());
     let obstacle = |what: String| Obstacle { what, stamp: stamp.to_owned(), clear: clear.clone() };
     if record.verdict != Verdict::Pass {
         return vec![obstacle(format!("parity: {}", crate::report::capture::verdict_line(record)))];

@@ -104,9 +104,10 @@ impl Status {
         let mut t = format!("Initiative {}: {} attempts in the ledger\n\n", self.initiative, self.attempts);
         let mut blocked: Option<&PhaseState> = None;
         for p in &self.phases {
+            let waits = blocked.is_some_and(|b| b.phase != "a");
             let mark = match (&p.stamp, &p.problem) {
-                (Some(_), None) => "✔",
-                (Some(_), Some(_)) => "✘",
+                (Some(_), None) if !waits => "✔",
+                (Some(_), _) => "✘",
                 (None, _) => "·",
             };
             let stamp = p

@@ -30,18 +30,18 @@ pub fn blockers(capture: &Capture, history: &[Line], rerun: &str) -> String {
     text.push_str("\n## Next commands\n\n```sh\n");
     if capture.in_place.is_some() {
         text.push_str("# the same in empty directories: does it still disagree?\n");
-        let _ = writeln!(text, "bragg-audit capture -- {}", capture.args);
+        let _ = writeln!(text, "bragg-audit capture {}", capture.same_case());
     }
     if !capture.candidate_args.is_empty() || !capture.reference_args.is_empty() {
         text.push_str("# the same without the arguments that only one engine got\n");
-        let _ = writeln!(text, "bragg-audit capture -- {}", capture.args);
+        let _ = writeln!(text, "bragg-audit capture {}", capture.same_case());
     }
     text.push_str("# the reference against itself: is the harness sound?\n");
     let _ = writeln!(
         text,
-        "bragg-audit capture --reference {0} --candidate {0} --no-profile -- {1}",
+        "bragg-audit capture --reference {0} --candidate {0} --no-profile {1}",
         quoted(&capture.reference.name),
-        capture.args
+        capture.same_case()
     );
     let _ = writeln!(text, "# this attempt again\n{rerun}\n```");
     text.push_str(
