@@ -22,6 +22,7 @@ mod facts;
 mod layout;
 mod lookup;
 mod macros;
+mod methods;
 mod output;
 mod rust;
 mod scan;
