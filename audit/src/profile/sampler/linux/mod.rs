@@ -16,8 +16,8 @@ mod ring;
 
 /// Cells of the ring, 16 KiB each, per processor: three times what all of them fill between two looks at 1 kHz.
 const CELLS_PER_PROCESSOR: usize = 16;
-/// At least: the collector may have to wait for a processor itself.
-const CELLS: usize = 512;
+/// At least, 16 MiB: on a busy machine the collector waits for a processor itself, a fifth of a second can pass.
+const CELLS: usize = 1024;
 
 /// A collecting thread at work. Dropping it stops the timers.
 pub(super) struct Running {
