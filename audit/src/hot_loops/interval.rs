@@ -6,10 +6,10 @@
 use statrs::distribution::{ContinuousCDF, Normal};
 
 /// What the interval is called in outputs.
-pub(super) const NAME: &str = "Wilson score, 95 %";
+pub(crate) const NAME: &str = "Wilson score, 95 %";
 
 /// Bounds of a share (0 to 1) that was observed in `n` samples; `None` without samples.
-pub(super) fn wilson(share: f64, n: f64) -> Option<(f64, f64)> {
+pub(crate) fn wilson(share: f64, n: f64) -> Option<(f64, f64)> {
     let z = Normal::standard().inverse_cdf(0.975);
     let centre = (share + z * z / (2.0 * n)) / (1.0 + z * z / n);
     let half = z / (1.0 + z * z / n) * (share * (1.0 - share) / n + z * z / (4.0 * n * n)).sqrt();

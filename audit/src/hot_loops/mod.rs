@@ -16,7 +16,7 @@ use crate::profile::chrome::ChromeError;
 use crate::profile::samples::SamplesError;
 use crate::profile::symbols::SymbolsError;
 
-mod interval;
+pub(crate) mod interval;
 mod rows;
 mod sampled;
 mod spanned;
