@@ -2,6 +2,7 @@
 //!
 //! Every loop below stands under a comment `// loop NAME`; its true share is its thread time by the processor clock, read
 //! around each call.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may stop at the first surprise")]
 #![cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 
 use std::collections::BTreeMap;
@@ -14,7 +15,7 @@ use std::time::Duration;
 use bragg_audit::hot_loops::{HotLoop, HotLoops, Inputs, SAMPLES, UNMATCHED, build};
 use bragg_audit::inventory::Inventory;
 use bragg_audit::profile::phase;
-use bragg_audit::profile::sampler::{SampleStats, Sampler};
+use bragg_audit::profile::sampler::{SampleStats, Sampler, SamplerError};
 use rayon::prelude::*;
 
 /// One sampler per process, and tests run in parallel.
@@ -97,8 +98,11 @@ fn parallel(n: u64) -> f64 {
         .sum()
 }
 
+/// A loop that runs so many times.
+type Work = fn(u64) -> f64;
+
 /// Repetitions for which `work` takes about `ms` of thread time here and now.
-fn calibrated(work: fn(u64) -> f64, ms: u64) -> u64 {
+fn calibrated(work: Work, ms: u64) -> u64 {
     let mut n = 1 << 10;
     loop {
         let before = thread_ns();
@@ -113,7 +117,7 @@ fn calibrated(work: fn(u64) -> f64, ms: u64) -> u64 {
 
 /// Runs all the loops for a while; their thread times in nanoseconds.
 fn workload() -> BTreeMap<&'static str, u64> {
-    let works: [(&str, fn(u64) -> f64, u64); 4] =
+    let works: [(&str, Work, u64); 4] =
         [("plain", plain, 5), ("outer", nested, 3), ("chain", chain, 2), ("sines", sines, 2)];
     let sizes: Vec<u64> = works.iter().map(|&(_, work, ms)| calibrated(work, ms)).collect();
     let leaf = calibrated(|n| (0..n).fold(0.5, |x: f64, _| (x * 1.000_001 + 0.5).sqrt()), 4);
@@ -199,6 +203,22 @@ fn shares_are_those_that_the_processor_clock_tells() {
     assert_eq!(hot.primary, SAMPLES);
     assert_eq!(hot.problems, Vec::<String>::new());
     assert!(stats.idle > 0 && stats.dropped == 0 && stats.threads >= 3, "{stats:?}");
+}
+
+#[test]
+fn one_sampler_at_a_time_and_again_after_that() {
+    let _turn = TURN.lock().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let to = folder.path().join("samples.json");
+    let first = Sampler::start(Duration::from_millis(1), phase_now).unwrap();
+    let second = Sampler::start(Duration::from_millis(1), phase_now);
+    assert!(matches!(second, Err(SamplerError::Busy)));
+    assert!(matches!(Sampler::start(Duration::ZERO, phase_now), Err(SamplerError::Period(_))));
+    first.stop(&to).unwrap();
+    let again = Sampler::start(Duration::from_millis(1), phase_now).unwrap();
+    let missing = folder.path().join("no such folder").join("samples.json");
+    assert!(matches!(again.stop(&missing), Err(SamplerError::File(_))));
+    assert!(to.is_file() && !missing.exists());
 }
 
 #[test]

@@ -3,10 +3,13 @@
 use std::collections::HashMap;
 
 use super::{BELOW, HotLoop, Measured, Time, UNMATCHED, interval};
-use crate::inventory::{Inventory, Loop, Priority, Status};
+use crate::inventory::{Inventory, Loop, LoopKind, Priority, Status};
 
 /// Percentage points by which two sources may differ before a row says so.
 const DISAGREEMENT_PCT: f64 = 3.0;
+
+/// The stack of a worker that stole a job does not lead back to the chain that made the job.
+const STOLEN: &str = "work stolen by other threads counts here only if the closure stands in the chain";
 
 /// All rows, source by source. Also writes the two shares in parentheses into each summary.
 pub(super) fn rows(sources: &mut [Measured], inventory: &Inventory, threshold_pct: f64) -> Vec<HotLoop> {
@@ -53,7 +56,11 @@ fn listed(
         }
         let mut row = row(one, time, source, calls.get(&index).copied());
         let others = sources.iter().enumerate().filter(|(i, _)| *i != at).map(|(_, other)| other);
-        row.notes = notes(&row, threshold_pct, others.filter_map(|other| compared(other, index))).join("; ");
+        let mut remarks = notes(&row, threshold_pct, others.filter_map(|other| compared(other, index)));
+        if one.kind == LoopKind::Rayon && source.summary.samples.is_some() {
+            remarks.push(STOLEN.to_owned());
+        }
+        row.notes = remarks.join("; ");
         rows.push(row);
     }
     (below_ms, rows)

@@ -342,4 +342,25 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn an_interrupted_system_call_is_told_from_running_code() {
+        let code = Code::of_this_process().unwrap();
+        let interrupted = i64::from(-libc::EINTR) as u64;
+        let call: &[u8] =
+            if cfg!(target_arch = "x86_64") { &[0x0f, 0x05] } else { &[0x01, 0x00, 0x00, 0xd4] };
+        let holds = |m: &&Mapping| code.modules[m.module as usize].path.to_string_lossy().contains("libc.so");
+        let mapping = code.mappings.iter().find(holds).expect("the C library is mapped");
+        let bytes = mapping.file.as_ref().unwrap();
+        let length = (mapping.range.end - mapping.range.start) as usize;
+        let start = mapping.offset as usize;
+        let found = bytes[start..].windows(call.len()).take(length).position(|w| w == call).unwrap() as u64;
+        let at = mapping.range.start + found;
+        let behind = at + call.len() as u64;
+        assert_eq!(code.asleep(at, 0), Some(true), "to be restarted");
+        assert_eq!(code.asleep(behind, interrupted), Some(true));
+        assert_eq!(code.asleep(behind, 0), Some(false), "a call that has returned");
+        assert_eq!(code.asleep(lines_of_the_map as fn() as usize as u64, interrupted), Some(false));
+        assert_eq!(code.asleep(16, 0), None);
+    }
 }

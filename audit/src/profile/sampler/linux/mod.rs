@@ -14,8 +14,10 @@ mod collector;
 mod handler;
 mod ring;
 
-/// Cells of the ring, 8 KiB each: with a look every 5 ms it holds two hundred busy threads at 1 kHz.
-const CELLS: u32 = 1024;
+/// Cells of the ring, 16 KiB each, per processor: three times what all of them fill between two looks at 1 kHz.
+const CELLS_PER_PROCESSOR: usize = 16;
+/// At least, 16 MiB: on a busy machine the collector waits for a processor itself, a fifth of a second can pass.
+const CELLS: usize = 1024;
 
 /// A collecting thread at work. Dropping it stops the timers.
 pub(super) struct Running {
@@ -29,7 +31,9 @@ impl Running {
             u32::try_from(period.as_nanos()).ok().filter(|ns| (50_000..=1_000_000_000).contains(ns));
         let period_ns = period_ns.ok_or(SamplerError::Period(period))?;
         let code = Code::of_this_process().map_err(SamplerError::System)?;
-        let session = Session::open(period_ns, phase, CELLS).map_err(SamplerError::System)?;
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let cells = CELLS.max(CELLS_PER_PROCESSOR * processors) as u32;
+        let session = Session::open(period_ns, phase, cells).map_err(SamplerError::System)?;
         let session = session.ok_or(SamplerError::Busy)?;
         let (stop, stopped) = channel();
         let (ready, armed) = channel();

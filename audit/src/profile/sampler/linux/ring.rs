@@ -13,8 +13,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::profile::unwind::Registers;
 
-/// The most that is copied of a thread's stack.
-pub(super) const STACK_BYTES: usize = 8192;
+/// The most that is copied of a thread's stack. Rayon's workers are 10 KiB deep when they run a band.
+pub(super) const STACK_BYTES: usize = 16384;
 
 /// What a handler saw.
 #[derive(Clone)]
