@@ -137,9 +137,9 @@ fn the_verdict_is_in_numbers() {
 fn the_summary_has_every_part_in_order() {
     let summary = text(&passed("b1"), "summary.md").to_lowercase();
     let parts = [
-        "executive summary",
+        "executive summary|in short",
         "command",
-        "profiler",
+        "profiler|settings",
         "correlation",
         "threshold",
         "cache",

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use bragg_tests::audits::{BLOCKED, ENGINE_FAILED, NOT_COMPARABLE, PASS, SMALL, audit, ledger};
 use bragg_tests::programs::{binary, run, temporary_folder, workspace_root};
-use bragg_tests::stamps::{file_names, json, only_stamp, stamps, text, values_of, verify_checksums};
+use bragg_tests::stamps::{file_names, json, only_stamp, stamps, text, verify_checksums};
 use serde_json::Value;
 
 #[test]
@@ -41,7 +41,7 @@ fn a_wrong_candidate_blocks_what_follows() {
     for word in ["1.0201", "sum"] {
         assert!(blockers.contains(word), "blockers.md does not say {word}:\n{blockers}");
     }
-    assert_eq!(values_of(&json(&stamp, "verdict.json"), "reliable"), [&Value::Bool(false)]);
+    assert_eq!(json(&stamp, "verdict.json")["verdict"], "blocked");
     assert_eq!(ledger(reports.path()).last().expect("a line")["verdict"], "blocked");
 
     let name = stamp.file_name().and_then(|n| n.to_str()).expect("a stamp's name");
