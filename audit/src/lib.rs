@@ -1,1 +1,3 @@
 //! bragg-audit
+
+pub mod inventory;

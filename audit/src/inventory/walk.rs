@@ -1,0 +1,180 @@
+//! What both languages' walkers need: a parsed text with a fixed shift to the file it came from, tree
+//! traversal without recursion (sources may nest deeper than a stack), and content hashes.
+
+use sha2::{Digest, Sha256};
+use std::ops::Range;
+use tree_sitter::{Node, Parser, Tree, TreeCursor};
+
+/// A parsed buffer. It is the file itself, or a part of it (same bytes, same length) behind a short prefix
+/// that makes it a whole program; then positions are shifted.
+pub(super) struct View {
+    pub(super) tree: Tree,
+    pub(super) bytes: Vec<u8>,
+    prefix: usize,
+    base: usize,
+}
+
+impl View {
+    /// Parses `prefix + body + suffix`, where `body` stands at byte `base` of the file. `None` when the
+    /// parser gives up.
+    pub(super) fn parse(
+        parser: &mut Parser,
+        prefix: &str,
+        body: &[u8],
+        suffix: &str,
+        base: usize,
+    ) -> Option<Self> {
+        let bytes = [prefix.as_bytes(), body, suffix.as_bytes()].concat();
+        let tree = parser.parse(&bytes, None)?;
+        Some(Self { tree, bytes, prefix: prefix.len(), base })
+    }
+
+    /// Position in the file of a position in the buffer.
+    pub(super) fn at(&self, byte: usize) -> usize {
+        self.base + byte.saturating_sub(self.prefix)
+    }
+
+    pub(super) fn range(&self, node: Node) -> Range<usize> {
+        self.at(node.start_byte())..self.at(node.end_byte())
+    }
+
+    pub(super) fn str(&self, node: Node) -> &str {
+        self.slice(node.byte_range())
+    }
+
+    pub(super) fn slice(&self, range: Range<usize>) -> &str {
+        self.bytes.get(range).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or("")
+    }
+}
+
+/// What to do after entering a node.
+pub(super) enum Next {
+    /// Visit its children, then leave it.
+    Descend,
+    /// Leave it at once.
+    Over,
+}
+
+/// Pre-order walk below and including `root`: `enter`, children, `leave`.
+pub(super) fn walk<'t, S>(
+    root: Node<'t>,
+    state: &mut S,
+    mut enter: impl FnMut(&mut S, Node<'t>) -> Next,
+    mut leave: impl FnMut(&mut S, Node<'t>),
+) {
+    let mut cursor: TreeCursor<'t> = root.walk();
+    loop {
+        if let Next::Descend = enter(state, cursor.node())
+            && cursor.goto_first_child()
+        {
+            continue;
+        }
+        loop {
+            leave(state, cursor.node());
+            if cursor.node() == root {
+                return;
+            }
+            if cursor.goto_next_sibling() {
+                break;
+            }
+            if !cursor.goto_parent() {
+                return;
+            }
+        }
+    }
+}
+
+/// Every node below `root` in source order, `root` first.
+pub(super) fn each<'t>(root: Node<'t>, mut visit: impl FnMut(Node<'t>) -> Next) {
+    walk(root, &mut (), |(), node| visit(node), |(), _| {});
+}
+
+/// First error of a tree, as a node.
+pub(super) fn first_error(tree: &Tree) -> Option<Node<'_>> {
+    if !tree.root_node().has_error() {
+        return None;
+    }
+    let mut found = None;
+    each(tree.root_node(), |node| {
+        if found.is_none() && (node.is_error() || node.is_missing()) {
+            found = Some(node);
+        }
+        if found.is_none() && node.has_error() { Next::Descend } else { Next::Over }
+    });
+    found
+}
+
+pub(super) fn is_comment(node: Node) -> bool {
+    matches!(node.kind(), "line_comment" | "block_comment" | "comment")
+}
+
+/// The hashes of the loops around the current node. A loop's hash covers its tokens in order; a loop inside
+/// it stands in it by its own hash, so that deep nesting costs no more than flat text.
+pub(super) struct Hashes {
+    open: Vec<(Sha256, usize)>,
+}
+
+impl Hashes {
+    pub(super) fn new() -> Self {
+        Self { open: Vec::new() }
+    }
+
+    pub(super) fn begin(&mut self, byte: usize) {
+        self.open.push((Sha256::new(), byte));
+    }
+
+    /// Ends the innermost loop, which ends at `byte`.
+    pub(super) fn end(&mut self, byte: usize) -> String {
+        let Some((hasher, _)) = self.open.pop() else { return String::new() };
+        let digest = hasher.finalize();
+        if let Some((outer, seen)) = self.open.last_mut() {
+            outer.update(b"\0loop\0");
+            outer.update(digest);
+            *seen = byte;
+        }
+        digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Takes a token in.
+    pub(super) fn token(&mut self, view: &View, node: Node) {
+        self.gap(view, node);
+        if let Some((hasher, _)) = self.open.last_mut() {
+            hasher.update(view.bytes.get(node.byte_range()).unwrap_or(&[]));
+            hasher.update(b"\0");
+        }
+    }
+
+    /// Passes over a comment.
+    pub(super) fn comment(&mut self, view: &View, node: Node) {
+        self.gap(view, node);
+    }
+
+    /// What stands between the last token and `node` counts unless it is whitespace: some separators have
+    /// no node of their own.
+    fn gap(&mut self, view: &View, node: Node) {
+        let Some((hasher, seen)) = self.open.last_mut() else { return };
+        let gap = view.bytes.get(*seen..node.start_byte()).unwrap_or(&[]);
+        for word in gap.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()) {
+            hasher.update(word);
+            hasher.update(b"\0");
+        }
+        *seen = node.end_byte();
+    }
+
+    /// Takes in all tokens of a subtree that is not walked.
+    pub(super) fn subtree(&mut self, view: &View, root: Node) {
+        if self.open.is_empty() {
+            return;
+        }
+        each(root, |node| {
+            if is_comment(node) {
+                self.comment(view, node);
+                return Next::Over;
+            }
+            if node.child_count() == 0 {
+                self.token(view, node);
+            }
+            Next::Descend
+        });
+    }
+}
