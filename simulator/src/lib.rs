@@ -1,1 +1,4 @@
 //! nanobragg
+
+pub mod build_info;
+pub mod c_engine;
