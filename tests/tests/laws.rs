@@ -14,7 +14,7 @@ use bragg_tests::programs::{ENGINES, render};
 const ROUNDING: f64 = 2e-7;
 
 /// Two ways to say the same: f32 rounding, and a last-digit difference of an angle on the steep flank of a peak.
-const SAME: Agreement = Agreement { miss: 1e-12, sum_ratio_off: 1e-9, worst: 1e-6 };
+const SAME: Agreement = Agreement { miss: 1e-12, sum_ratio_off: 1e-7, worst: 1e-6 };
 
 /// A crystal without any equal axes on a detector whose middle pixel is hit by the beam.
 const GENERAL: &str =
