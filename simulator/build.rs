@@ -1,12 +1,13 @@
 //! Compiles the C engine (`c_engine/`) into a static library, and exports what the stamps of the audit record:
 //! hashes of the sources, compilers, exact flags.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
-use std::{env, fs, io};
+use std::{env, fs};
 
-use sha2::{Digest, Sha256};
+#[path = "src/source_hash.rs"]
+#[expect(unreachable_pub, reason = "public in the library, which has the same file")]
+mod source_hash;
 
 const NO_COMPILER: &str = "no working C compiler: the C engine needs one. Install gcc or clang (Debian, Ubuntu: apt install gcc; \
      Fedora: dnf install gcc; macOS: xcode-select --install), or name one in the environment variable CC";
@@ -25,7 +26,8 @@ fn main() -> ExitCode {
 }
 
 fn build() -> Result<(), String> {
-    let sources = sorted_files(Path::new("c_engine")).map_err(|e| format!("cannot list c_engine: {e}"))?;
+    let sources = source_hash::sorted_files(Path::new(""), Path::new("c_engine"))
+        .map_err(|e| format!("cannot list c_engine: {e}"))?;
     let c_files: Vec<&PathBuf> = sources.iter().filter(|f| f.extension().is_some_and(|e| e == "c")).collect();
 
     let mut build = cc::Build::new();
@@ -66,13 +68,11 @@ fn build() -> Result<(), String> {
 
     let rustc =
         version_line(&mut Command::new(variable("RUSTC")?)).ok_or("rustc does not tell its version")?;
-    let c_hash = hash(&sources)?;
-    let mut all = sources;
-    all.extend(sorted_files(Path::new("src")).map_err(|e| format!("cannot list src: {e}"))?);
-    all.push("build.rs".into());
-    all.sort();
+    let unread = |e| format!("cannot read the sources: {e}");
+    let all = source_hash::of_package(Path::new("")).map_err(unread)?;
+    let c_hash = source_hash::of_files(Path::new(""), &sources).map_err(unread)?;
     for (name, value) in [
-        ("SOURCE_HASH", hash(&all)?),
+        ("SOURCE_HASH", all),
         ("C_SOURCE_HASH", c_hash),
         ("C_COMPILER", compiler),
         ("C_FLAGS", flags),
@@ -108,35 +108,4 @@ fn openmp_runtime(tool: &cc::Tool) -> Option<&'static str> {
 /// A C string literal.
 fn c_string(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
-}
-
-/// All files below a folder, by path.
-fn sorted_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            files.extend(sorted_files(&path)?);
-        } else {
-            files.push(path);
-        }
-    }
-    files.sort();
-    Ok(files)
-}
-
-/// SHA-256 over the names and contents of the files, in the order given.
-fn hash(files: &[PathBuf]) -> Result<String, String> {
-    let mut digest = Sha256::new();
-    for file in files {
-        let content = fs::read(file).map_err(|e| format!("cannot read {}: {e}", file.display()))?;
-        let name: Vec<_> = file.iter().map(|part| part.to_string_lossy()).collect();
-        digest.update(format!("{}\0{}\0", name.join("/"), content.len()));
-        digest.update(&content);
-    }
-    let mut text = String::new();
-    for byte in digest.finalize() {
-        write!(text, "{byte:02x}").map_err(|e| e.to_string())?;
-    }
-    Ok(text)
 }

@@ -1,0 +1,3 @@
+//! Engines: programs that render a case.
+
+pub mod process;

@@ -1,0 +1,46 @@
+//! nanoBragg's command line: words → [`request::Request`] → renders, files and a report.
+
+pub mod help;
+pub mod option;
+pub mod options;
+pub mod parse;
+mod progress;
+mod report;
+pub mod request;
+mod run;
+mod timings;
+mod trace;
+
+use request::{Action, Request};
+use std::ffi::OsString;
+use std::io::Write;
+
+/// Runs the command of the Rust engine; `args` without the name of the program. Returns the exit code: 0 done, 1 a
+/// file could not be read or written, 2 a wrong command line or bad input.
+pub fn main_with(args: Vec<OsString>) -> u8 {
+    match command(args) {
+        Ok(()) => 0,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "nanobragg: error: {error}");
+            error.exit_code()
+        }
+    }
+}
+
+fn command(args: Vec<OsString>) -> Result<(), run::RunError> {
+    let request = parse::parse(args, Request::default())?;
+    match &request.action {
+        Action::Render => run::run(&request),
+        Action::Help(_) => print(&help::all()),
+        Action::Version => print(&format!("nanobragg {}\n", env!("CARGO_PKG_VERSION"))),
+    }
+}
+
+/// Writes to standard output. A reader that went away is no error.
+fn print(text: &str) -> Result<(), run::RunError> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(run::RunError::Stdout(error)),
+        _ => Ok(()),
+    }
+}

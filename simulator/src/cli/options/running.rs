@@ -1,0 +1,90 @@
+//! Options of how it runs, which nanoBragg does not have.
+
+use crate::cli::option::Apply::*;
+use crate::cli::option::{Group, OptionSpec};
+use crate::cli::request::Action;
+use crate::oddities::Oddities;
+
+const G: Group = Group::Running;
+
+/// The only word that is allowed so far.
+fn only(word: &str, allowed: &str, advice: &str) -> Result<(), String> {
+    if word == allowed {
+        Ok(())
+    } else {
+        Err(format!("`{word}` is not available {advice}; give `{allowed}`"))
+    }
+}
+
+pub(super) static TABLE: &[OptionSpec] = &[
+    G.option(
+        &["--threads"],
+        "N",
+        "threads; RAYON_NUM_THREADS and OMP_NUM_THREADS are obeyed",
+        Integer(|r, n| {
+            r.running.threads = Some(
+                usize::try_from(n)
+                    .ok()
+                    .filter(|&n| n <= 1 << 16)
+                    .ok_or_else(|| format!("must be from 0 (all cores) to 65536, and is {n}"))?,
+            );
+            Ok(())
+        }),
+    )
+    .default("all cores"),
+    G.option(
+        &["--oddities"],
+        "SET",
+        "oddities of nanoBragg: nanobragg, none, oracle, a list, or +name,-name",
+        Word(|r, w| {
+            r.experiment.oddities = Oddities::parse(w)?;
+            Ok(())
+        }),
+    )
+    .default("nanobragg"),
+    G.option(
+        &["--engine"],
+        "NAME",
+        "the engine: rust-reference",
+        Word(|_, w| only(w, "rust-reference", "as an engine")),
+    )
+    .default("rust-reference"),
+    G.option(&["--dtype"], "f64|f32", "type of the numbers inside", Word(|_, w| only(w, "f64", "yet")))
+        .default("f64"),
+    G.option(&["--device"], "cpu", "where it runs", Word(|_, w| only(w, "cpu", "as a device")))
+        .default("cpu"),
+    G.option(
+        &["--simd"],
+        "LEVEL",
+        "instruction set of the engine",
+        Word(|_, w| only(w, "scalar", "with this engine")),
+    )
+    .default("scalar"),
+    G.option(
+        &["--trace"],
+        "FILE",
+        "Chrome trace of the stages, for Perfetto",
+        File(|r, p| r.running.trace = Some(p)),
+    ),
+    G.option(
+        &["--timings"],
+        "FILE",
+        "timings of every render as JSON",
+        File(|r, p| r.running.timings = Some(p)),
+    ),
+    G.option(
+        &["--repeat"],
+        "N",
+        "renders after the first, with the set-up kept",
+        Integer(|r, n| {
+            r.running.repeat =
+                u32::try_from(n).map_err(|_| format!("must be a number of renders, and is {n}"))?;
+            Ok(())
+        }),
+    )
+    .default("0"),
+    G.flag(&["--quiet"], "nothing on standard output", |r| r.running.quiet = true),
+    G.flag(&["--json"], "the report as one JSON object", |r| r.running.json = true),
+    G.flag(&["--version"], "the version", |r| r.action = Action::Version),
+    G.flag(&["--help", "-h", "-help"], "this text", |r| r.action = Action::Help(None)),
+];

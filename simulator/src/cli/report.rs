@@ -1,0 +1,153 @@
+//! What is told about a run, as text or as JSON.
+
+use super::request::Request;
+use super::timings::{Render, Timings};
+use crate::engine::Simulator;
+use crate::physics::statistics::Statistics;
+use crate::units::{ANGSTROM, to_degrees};
+use serde::Serialize;
+use std::fmt::Write;
+
+/// A run.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    program: &'static str,
+    version: &'static str,
+    engine: &'static str,
+    dtype: &'static str,
+    threads: usize,
+    oddities: Vec<&'static str>,
+    pixels: [usize; 2],
+    roi: [usize; 4],
+    pixel_mm: f64,
+    distance_mm: f64,
+    wavelength_angstrom: f64,
+    cell_angstrom: [f64; 3],
+    cell_degrees: [f64; 3],
+    cells: [f64; 3],
+    fluence: f64,
+    oversample: u32,
+    sources: usize,
+    spindle_steps: u32,
+    mosaic_domains: u32,
+    sensor_layers: u32,
+    interpolate: bool,
+    statistics: Statistics,
+    renders: Vec<Render>,
+    written: Vec<String>,
+    not_written: Vec<&'static str>,
+    warnings: Vec<String>,
+}
+
+impl Report {
+    pub(super) fn new(
+        request: &Request,
+        simulator: &Simulator,
+        statistics: &Statistics,
+        timings: &Timings,
+    ) -> Report {
+        let model = simulator.model();
+        let geometry = &model.geometry;
+        let direct = model.crystal.direct;
+        let angle =
+            |i: usize, j: usize| to_degrees(direct[i].unit().dot(direct[j].unit()).clamp(-1.0, 1.0).acos());
+        let mut warnings = Vec::new();
+        if model.oversample < model.recommended_oversample {
+            warnings.push(format!(
+                "-oversample {} is too coarse for this crystal: {} is needed to see its fringes",
+                model.oversample, model.recommended_oversample
+            ));
+        }
+        let mut not_written = vec!["SMV image"];
+        if request.output.pgm {
+            not_written.push("PGM image");
+        }
+        if request.output.noise {
+            not_written.push("noise image");
+        }
+        Report {
+            program: "nanobragg",
+            version: env!("CARGO_PKG_VERSION"),
+            engine: timings.engine,
+            dtype: timings.dtype,
+            threads: timings.threads,
+            oddities: model.oddities.names(),
+            pixels: geometry.pixels,
+            roi: model.roi,
+            pixel_mm: 1000.0 * geometry.pixel,
+            distance_mm: 1000.0 * geometry.distance,
+            wavelength_angstrom: model.wavelength / ANGSTROM,
+            cell_angstrom: direct.map(|v| v.norm() / ANGSTROM),
+            cell_degrees: [angle(1, 2), angle(2, 0), angle(0, 1)],
+            cells: model.lattice.cells,
+            fluence: model.fluence,
+            oversample: model.oversample,
+            sources: model.sources.len(),
+            spindle_steps: model.spindle_steps.count,
+            mosaic_domains: model.domains,
+            sensor_layers: model.sensor.layers,
+            interpolate: model.interpolate,
+            statistics: *statistics,
+            renders: timings.renders.clone(),
+            written: vec![request.output.float.display().to_string()],
+            not_written,
+            warnings,
+        }
+    }
+
+    /// For people.
+    pub(super) fn text(&self) -> String {
+        let mut text = String::new();
+        self.write(&mut text).unwrap_or_default();
+        text
+    }
+
+    fn write(&self, out: &mut String) -> std::fmt::Result {
+        let [a, b, c] = self.cell_angstrom;
+        let [al, be, ga] = self.cell_degrees;
+        let [na, nb, nc] = self.cells;
+        writeln!(out, "nanobragg {}", self.version)?;
+        writeln!(
+            out,
+            "detector: {} × {} pixels of {:.6} mm at {:.6} mm",
+            self.pixels[0], self.pixels[1], self.pixel_mm, self.distance_mm
+        )?;
+        if self.roi != [0, self.pixels[0] - 1, 0, self.pixels[1] - 1] {
+            let [f0, f1, s0, s1] = self.roi;
+            writeln!(out, "region of interest: fast {f0} to {f1}, slow {s0} to {s1}")?;
+        }
+        writeln!(out, "beam: {:.6} Å, {:e} photons/m²", self.wavelength_angstrom, self.fluence)?;
+        writeln!(
+            out,
+            "crystal: {na} × {nb} × {nc} cells of {a:.4} {b:.4} {c:.4} Å, {al:.3} {be:.3} {ga:.3} degrees"
+        )?;
+        writeln!(
+            out,
+            "steps: {} sources, {} spindle steps, {} mosaic domains, oversample {}, {} sensor layers{}",
+            self.sources,
+            self.spindle_steps,
+            self.mosaic_domains,
+            self.oversample,
+            self.sensor_layers,
+            if self.interpolate { ", interpolated structure factors" } else { "" }
+        )?;
+        writeln!(
+            out,
+            "oddities: {}",
+            if self.oddities.is_empty() { "none".to_owned() } else { self.oddities.join(",") }
+        )?;
+        writeln!(out, "engine: {}, {}, {} threads", self.engine, self.dtype, self.threads)?;
+        for warning in &self.warnings {
+            writeln!(out, "warning: {warning}")?;
+        }
+        for render in &self.renders {
+            writeln!(out, "pixel loop: {:.6} s on {} threads", render.sim_s, self.threads)?;
+        }
+        let s = &self.statistics;
+        writeln!(out, "maximum: {} photons at pixel {} {}", s.max, s.max_pixel[0], s.max_pixel[1])?;
+        writeln!(out, "mean: {}  rms: {}  rmsd: {}  pixels: {}", s.mean, s.rms, s.rmsd, s.pixels)?;
+        writeln!(out, "solid angle: {} sr", s.solid_angle)?;
+        writeln!(out, "written: {}", self.written.join(", "))?;
+        writeln!(out, "not written: {} (not available yet)", self.not_written.join(", "))
+    }
+}

@@ -1,0 +1,204 @@
+//! Engines render a [`Model`]; the [`Simulator`] gives them rows and threads.
+
+mod cache;
+mod order;
+#[cfg(feature = "planted-delay")]
+pub mod planted;
+mod reference;
+mod threads;
+
+pub use cache::SetupCache;
+pub use order::Order;
+pub use reference::Reference;
+pub(crate) use threads::pool;
+pub use threads::{ThreadsError, thread_count};
+
+use crate::experiment::Experiment;
+use crate::physics::statistics::{Statistics, statistics};
+use crate::physics::{Model, ModelError};
+use crate::spans::{self, InPhase, Phase};
+use rayon::prelude::*;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// Computes the pixels of a band of rows.
+pub trait Engine: Send + Sync {
+    /// The name that results carry.
+    fn name(&self) -> &'static str;
+
+    /// Renders the rows from `first_row` on that fit into `out` (slow-major, whole rows). Pixels that are not computed
+    /// become 0. Returns the last pixel, as a position in the image, that was rendered with interpolation on.
+    fn render_band(&self, model: &Model, order: &Order, first_row: usize, out: &mut [f32]) -> Option<usize>;
+}
+
+/// Called with the number of rows that are done and the number of all.
+pub type Progress<'a> = &'a (dyn Fn(usize, usize) + Sync);
+
+/// What a render was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rendered {
+    /// Time in the loop over the pixels.
+    pub elapsed: Duration,
+    /// Threads that shared it.
+    pub threads: usize,
+}
+
+/// Why no image was rendered.
+#[derive(Debug, thiserror::Error)]
+pub enum RenderError {
+    /// The buffer is not of the image's size.
+    #[error("the buffer has {given} values, the image {fast} × {slow}")]
+    WrongSize {
+        /// Values of the buffer.
+        given: usize,
+        /// Pixels along fast.
+        fast: usize,
+        /// Pixels along slow.
+        slow: usize,
+    },
+}
+
+/// Why there is no simulator.
+#[derive(Debug, thiserror::Error)]
+pub enum SimulatorError {
+    /// The experiment is impossible.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// There are no threads to render with.
+    #[error(transparent)]
+    Threads(#[from] ThreadsError),
+}
+
+/// An experiment that is set up once and rendered as often as wanted.
+pub struct Simulator {
+    model: Arc<Model>,
+    pool: Arc<rayon::ThreadPool>,
+    engine: Box<dyn Engine>,
+}
+
+impl Simulator {
+    /// Sets an experiment up for the reference engine and as many threads as the environment or the machine gives.
+    ///
+    /// # Errors
+    /// When the experiment is impossible, too large for the memory, or threads cannot be started.
+    pub fn new(experiment: &Experiment) -> Result<Simulator, SimulatorError> {
+        let model = Arc::new(Model::new(experiment, crate::memory::free())?);
+        Ok(Simulator::of_model(model, pool(thread_count(None)?)?))
+    }
+
+    /// The same with a number of threads.
+    ///
+    /// # Errors
+    /// As [`Simulator::new`].
+    pub fn with_threads(experiment: &Experiment, threads: usize) -> Result<Simulator, SimulatorError> {
+        let model = Arc::new(Model::new(experiment, crate::memory::free())?);
+        Ok(Simulator::of_model(model, pool(threads)?))
+    }
+
+    /// From a set-up and threads that were made before.
+    pub(crate) fn of_model(model: Arc<Model>, pool: Arc<rayon::ThreadPool>) -> Simulator {
+        Simulator { model, pool, engine: Box::new(Reference) }
+    }
+
+    /// The set-up.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// Pixels along fast and slow.
+    pub fn size(&self) -> [usize; 2] {
+        self.model.geometry.pixels
+    }
+
+    /// The name of the engine.
+    pub fn engine(&self) -> &'static str {
+        self.engine.name()
+    }
+
+    /// Number of threads.
+    pub fn threads(&self) -> usize {
+        self.pool.current_num_threads()
+    }
+
+    /// Renders into a new image, slow-major, in photons.
+    pub fn render(&self) -> Vec<f32> {
+        let mut image = vec![0.0; self.size()[0] * self.size()[1]];
+        self.render_bands(&mut image, None);
+        image
+    }
+
+    /// Renders into a buffer, slow-major, in photons. The image does not depend on the number of threads.
+    ///
+    /// # Errors
+    /// When the buffer is not of the image's size.
+    pub fn render_into(&self, image: &mut [f32]) -> Result<Rendered, RenderError> {
+        self.render_with_progress(image, None)
+    }
+
+    /// The same, telling how far it is.
+    ///
+    /// # Errors
+    /// When the buffer is not of the image's size.
+    pub fn render_with_progress(
+        &self,
+        image: &mut [f32],
+        progress: Option<Progress>,
+    ) -> Result<Rendered, RenderError> {
+        let [fast, slow] = self.size();
+        if image.len() != fast * slow {
+            return Err(RenderError::WrongSize { given: image.len(), fast, slow });
+        }
+        let start = Instant::now();
+        self.render_bands(image, progress);
+        Ok(Rendered { elapsed: start.elapsed(), threads: self.threads() })
+    }
+
+    /// Statistics of an image that was rendered.
+    pub fn statistics(&self, image: &[f32]) -> Statistics {
+        self.pool.install(|| statistics(&self.model, image))
+    }
+
+    fn render_bands(&self, image: &mut [f32], progress: Option<Progress>) {
+        let _phase = InPhase::new(Phase::Render);
+        let order = Order::new(&self.model);
+        let width = self.size()[0];
+        let [_, _, first, last] = self.model.roi;
+        let (before, rest) = image.split_at_mut(first * width);
+        let (rows, after) = rest.split_at_mut((last - first + 1) * width);
+        before.fill(0.0);
+        after.fill(0.0);
+        // A second pass may follow, and both together keep to the limit.
+        let most_bands = if order.may_latch() { spans::MOST_BANDS / 2 } else { spans::MOST_BANDS };
+        let band_rows = (last - first + 1).div_ceil(most_bands);
+        let done = AtomicUsize::new(0);
+        // The threads of the pool have no subscriber of their own: they use the caller's.
+        let dispatch = tracing::dispatcher::get_default(Clone::clone);
+        let render = |(band, out): (usize, &mut [f32])| {
+            let (row, count) = (first + band * band_rows, out.len() / width);
+            let unlatched = tracing::dispatcher::with_default(&dispatch, || {
+                // As `Display`: tracing-chrome puts quotes into text that is recorded as such.
+                let loop_id = tracing::field::display(spans::BAND.loop_id.unwrap_or_default());
+                let _span =
+                    tracing::info_span!(target: spans::TARGET, "band", loop_id, first_row = row, rows = count).entered();
+                self.engine.render_band(&self.model, &order, row, out)
+            });
+            if let Some(progress) = progress {
+                progress(done.fetch_add(count, Ordering::Relaxed) + count, last - first + 1);
+            }
+            unlatched
+        };
+        self.pool.install(|| {
+            let size = band_rows * width;
+            let unlatched: Vec<Option<usize>> =
+                rows.par_chunks_mut(size).with_max_len(1).enumerate().map(&render).collect();
+            // Bands that went on interpolating after the pixel that ends it are rendered again.
+            let stale = |band: usize| unlatched[band].is_some_and(|last| order.comes_too_late(last));
+            rows.par_chunks_mut(size).with_max_len(1).enumerate().filter(|(band, _)| stale(*band)).for_each(
+                |band| {
+                    render(band);
+                },
+            );
+        });
+    }
+}

@@ -1,0 +1,157 @@
+//! Files that are complete or absent: written under a temporary name beside their place, then renamed.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
+
+/// A file that could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write {}: {source}", path.display())]
+pub struct WriteError {
+    /// The file.
+    pub path: PathBuf,
+    /// Why not.
+    pub source: io::Error,
+}
+
+/// A file that appears under its name when it is [finished](Pending::finish), and never if it is dropped before.
+#[derive(Debug)]
+pub struct Pending {
+    path: PathBuf,
+    target: Target,
+}
+
+#[derive(Debug)]
+enum Target {
+    Beside(NamedTempFile),
+    /// A device or a pipe cannot be renamed to.
+    Itself(File),
+}
+
+impl Pending {
+    /// Begins a file.
+    ///
+    /// # Errors
+    /// When its directory cannot be written, or it is a directory itself.
+    pub fn new(path: &Path) -> Result<Pending, WriteError> {
+        let target = Pending::open(path).map_err(|source| WriteError { path: path.to_owned(), source })?;
+        Ok(Pending { path: path.to_owned(), target })
+    }
+
+    fn open(path: &Path) -> io::Result<Target> {
+        match std::fs::metadata(path) {
+            Ok(metadata) if metadata.is_dir() => return Err(io::Error::from(io::ErrorKind::IsADirectory)),
+            Ok(metadata) if !metadata.is_file() => {
+                return OpenOptions::new().write(true).open(path).map(Target::Itself);
+            }
+            _ => {}
+        }
+        let directory = match path.parent() {
+            Some(parent) if parent != Path::new("") => parent,
+            _ => Path::new("."),
+        };
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".nanobragg-");
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        builder.tempfile_in(directory).map(Target::Beside).map_err(plain)
+    }
+
+    /// Writes the content and gives the file its name.
+    ///
+    /// # Errors
+    /// When the disk is full, and so on; the file is absent then.
+    pub fn write(self, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), WriteError> {
+        let Pending { path, target } = self;
+        let write = |file: &mut File| {
+            let mut out = BufWriter::with_capacity(1 << 18, file);
+            content(&mut out)?;
+            out.flush()
+        };
+        let result = match target {
+            Target::Itself(mut file) => write(&mut file),
+            Target::Beside(mut file) => {
+                write(file.as_file_mut()).and_then(|()| file.persist(&path).map(drop).map_err(|e| e.error))
+            }
+        };
+        result.map_err(|source| WriteError { path, source })
+    }
+
+    /// The open file and its name to be, for a writer that runs on a thread of its own.
+    ///
+    /// # Errors
+    /// When the file cannot be opened a second time.
+    pub fn handle(&self) -> Result<File, WriteError> {
+        let handle = match &self.target {
+            Target::Itself(file) => file.try_clone(),
+            Target::Beside(file) => file.as_file().try_clone(),
+        };
+        handle.map_err(|source| WriteError { path: self.path.clone(), source })
+    }
+
+    /// Gives the file its name.
+    ///
+    /// # Errors
+    /// When it cannot be renamed; the file is absent then.
+    pub fn finish(self) -> Result<(), WriteError> {
+        self.write(|_| Ok(()))
+    }
+}
+
+/// Checks that a file can be written, and leaves nothing.
+///
+/// # Errors
+/// When it cannot.
+pub fn check_writable(path: &Path) -> Result<(), WriteError> {
+    Pending::new(path).map(drop)
+}
+
+/// Writes a whole file.
+///
+/// # Errors
+/// When it cannot be written; it is absent then, or as it was before.
+pub fn write(path: &Path, content: &[u8]) -> Result<(), WriteError> {
+    Pending::new(path)?.write(|out| out.write_all(content))
+}
+
+/// An error without the name of the temporary file, which means nothing to anybody.
+fn plain(error: io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => io::Error::from(error.kind()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_fails_half_way_is_absent() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("image.bin");
+        let failed = Pending::new(&path).unwrap().write(|out| {
+            out.write_all(&[1; 100_000])?;
+            Err(io::Error::other("no more"))
+        });
+        assert!(failed.is_err());
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+        write(&path, b"whole").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"whole");
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_directory_that_is_not_there_is_named() {
+        let error = check_writable(Path::new("/no/such/directory/image.bin")).unwrap_err();
+        assert!(error.to_string().starts_with("cannot write /no/such/directory/image.bin: "), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_device_is_written_and_not_replaced() {
+        write(Path::new("/dev/null"), b"nothing").unwrap();
+        assert!(!std::fs::metadata("/dev/null").unwrap().is_file());
+    }
+}

@@ -1,0 +1,4 @@
+//! Files, one format a module.
+
+pub mod atomic;
+pub mod float;

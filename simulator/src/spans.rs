@@ -1,0 +1,73 @@
+//! Names of the stages that are traced, and the phase that a sampling profiler is told.
+//!
+//! A stage has a span where it runs as a code section or a loop of its own. What is fused into the sum over a pixel
+//! has none: its share comes from samples.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+
+/// Target of all spans.
+pub const TARGET: &str = "nanobragg";
+
+/// A stage that has a span.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stage {
+    /// Name of the span.
+    pub name: &'static str,
+    /// The loop that it stands for, if it is one: `path::function#ordinal`.
+    pub loop_id: Option<&'static str>,
+}
+
+/// Everything before the first pixel: reading, deciding defaults, orienting.
+pub const SETUP: Stage = Stage { name: "setup", loop_id: None };
+/// A band of rows; at most [`MOST_BANDS`] a render.
+pub const BAND: Stage =
+    Stage { name: "band", loop_id: Some("simulator/src/engine/reference.rs::Reference::render_band#1") };
+/// Statistics and files.
+pub const OUTPUT: Stage = Stage { name: "output", loop_id: None };
+/// All stages.
+pub const STAGES: &[Stage] = &[SETUP, BAND, OUTPUT];
+
+/// The most bands that a render is cut into, so that tracing stays cheap and traces small.
+pub const MOST_BANDS: usize = 256;
+
+/// The loop that the test build delays: the one over the pixels of a row.
+#[cfg(feature = "planted-delay")]
+pub const PLANTED_LOOP_ID: &str = "simulator/src/engine/reference.rs::Reference::render_band#2";
+
+/// What the process is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Phase {
+    /// Nothing that counts.
+    None = 0,
+    /// Set-up.
+    Setup = 1,
+    /// The image.
+    Render = 2,
+    /// Files.
+    Output = 3,
+}
+
+static PHASE: AtomicU8 = AtomicU8::new(0);
+
+/// The phase as a number, safe to read in a signal handler.
+pub fn phase() -> u8 {
+    PHASE.load(Ordering::Relaxed)
+}
+
+/// Sets the phase until it is dropped.
+#[derive(Debug)]
+pub struct InPhase(u8);
+
+impl InPhase {
+    /// Begins a phase.
+    pub fn new(phase: Phase) -> InPhase {
+        InPhase(PHASE.swap(phase as u8, Ordering::Relaxed))
+    }
+}
+
+impl Drop for InPhase {
+    fn drop(&mut self) {
+        PHASE.store(self.0, Ordering::Relaxed);
+    }
+}
