@@ -246,7 +246,7 @@ const AUDIT: &[Bad] = &[
     ),
     bad(
         "reports below a regular file",
-        "run --sizes 64 --iterations 1 --reports plain/out",
+        "capture --sizes 64 --iterations 1 --reports plain/out",
         &[IO],
         &["plain"],
     ),
