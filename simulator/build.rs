@@ -50,6 +50,7 @@ fn build() -> Result<(), String> {
     if openmp.is_some() {
         build.flag("-fopenmp");
     } else {
+        build.flag_if_supported("-Wno-unknown-pragmas");
         println!("cargo::warning=the C compiler ({compiler}) has no OpenMP: the C engine runs on one thread");
     }
     let tool = build.try_get_compiler().map_err(|_| NO_COMPILER.to_owned())?;

@@ -1,17 +1,28 @@
 //! Parity first, then speed: runs two engines side by side on the same cases, judges whether they give the same
 //! answer, and only then says which loops of the candidate to work on. Each phase leaves a stamp of evidence.
 
+pub mod backlog;
+pub mod capture;
 pub mod case;
+pub mod child;
+pub mod cli;
+pub mod commands;
 pub mod config;
 pub mod engines;
+pub mod environment;
 pub mod exit;
 pub mod gates;
 pub mod hash;
+pub mod hot_loops;
 pub mod images;
 pub mod interrupt;
 pub mod inventory;
 pub mod ledger;
 pub mod metrics;
+pub mod phases;
+pub mod profile;
 pub mod progress;
+pub mod report;
 pub mod stamp;
 pub mod stats;
+pub mod tests_list;

@@ -121,7 +121,10 @@ impl Writer {
     /// When it cannot be copied.
     pub fn take(&self, name: &str, from: &Path) -> Result<()> {
         let path = self.path(name)?;
-        std::fs::copy(from, &path).map(|_| ()).map_err(|e| AuditError::failed(from.display(), e))
+        // a copy of the content alone: a temporary file's permissions are for its owner only
+        let copied = std::fs::File::open(from)
+            .and_then(|mut source| std::io::copy(&mut source, &mut std::fs::File::create(&path)?));
+        copied.map(|_| ()).map_err(|e| AuditError::failed(from.display(), e))
     }
 
     /// The files written so far: path in the stamp and size in bytes, sorted.

@@ -3,7 +3,7 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use nanobragg::Simulator;
-use nanobragg::experiment::{Cell, Crystal, Detector, Experiment};
+use nanobragg::experiment::{Cell, Crystal, Detector, Experiment, Sampling};
 use std::time::{Duration, Instant};
 use tracing_chrome::ChromeLayerBuilder;
 use tracing_subscriber::layer::SubscriberExt;
@@ -19,7 +19,8 @@ fn experiment() -> Experiment {
             default_f: 100.0,
             ..Crystal::default()
         },
-        detector: Detector { pixels: [Some(1024), Some(1024)], ..Detector::default() },
+        detector: Detector { pixels: [Some(512), Some(512)], ..Detector::default() },
+        sampling: Sampling { oversample: Some(1), ..Sampling::default() },
         ..Experiment::default()
     }
 }
@@ -59,7 +60,7 @@ fn bench(criterion: &mut Criterion) {
         quantile(0.75)
     );
 
-    let mut group = criterion.benchmark_group("render-1024");
+    let mut group = criterion.benchmark_group("render-512");
     group.sample_size(10);
     group.bench_function("plain", |b| b.iter(|| simulator.render()));
     group.bench_function("traced", |b| b.iter(traced));

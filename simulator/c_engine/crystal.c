@@ -136,7 +136,7 @@ static int complete_cell(const unit_cell *cell, double cell_V, crystal *xtal)
 
 static int size_crystal(const options *opt, crystal *xtal)
 {
-    static const char *const flags[3] = {"-Na", "-Nb", "-Nc"};
+    static const char *const flags[3] = {"-N, -Na", "-N, -Nb", "-N, -Nc"};
     double beamsize = number_or(opt->beamsize, 0.1e-3);
     double edge[3] = {length(xtal->a), length(xtal->b), length(xtal->c)};
     long n[3];

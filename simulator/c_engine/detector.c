@@ -39,12 +39,14 @@ static int size_detector(const options *opt, detector *det)
 {
     det->pixel = number_or(opt->pixel, 0.1e-3);
     if (!(det->pixel > 0.0)) return usage_error("-pixel must be greater than 0 mm");
-    int status = size_axis("-detpixels_f", opt->detpixels_f, opt->detsize_f, det->pixel, &det->fpixels, &det->detsize_f);
+    int status = size_axis("-detpixels, -detpixels_f", opt->detpixels_f, opt->detsize_f, det->pixel, &det->fpixels, &det->detsize_f);
     if (status) return status;
-    status = size_axis("-detpixels_s", opt->detpixels_s, opt->detsize_s, det->pixel, &det->spixels, &det->detsize_s);
+    status = size_axis("-detpixels, -detpixels_s", opt->detpixels_s, opt->detsize_s, det->pixel, &det->spixels, &det->detsize_s);
     if (status) return status;
 
-    double pixels = (double)det->fpixels * (double)det->spixels, bytes = pixels * sizeof(float);
+    /* the image, its 16-bit forms and its picture are in memory together */
+    double pixels = (double)det->fpixels * (double)det->spixels;
+    double bytes = pixels * (4.0 + 2.0 + (opt->nonoise ? 0.0 : 2.0) + (opt->nopgm ? 0.0 : 1.0) + (opt->mask ? 1.0 : 0.0));
     if (pixels > MOST_PIXELS) {
         return usage_error("the image of %ld x %ld pixels would need %.3g GB of memory, and has more than the %.0f "
                            "pixels that can be indexed: give fewer with -detpixels", det->fpixels, det->spixels,

@@ -4,7 +4,7 @@
 #include "message.h"
 #include "options.h"
 #include "output.h"
-#include "sum.h"
+#include "image.h"
 
 int nanobragg_c_main(int argc, char **argv);
 
@@ -58,11 +58,12 @@ static int run(const options *opt, experiment *x, image *img)
     if (status) return status;
     statistics stats = image_statistics(x, img);
     if (!opt->quiet) {
-        printf("pixel loop: %.6f s on %d thread%s\n", img->seconds, x->threads, x->threads == 1 ? "" : "s");
+        printf("pixel loop: %.6f s on %d threads\n", img->seconds, x->threads);
         printf("image: maximum %.9g at pixel %ld %ld, mean %.9g, rms %.9g, rmsd %.9g over %ld pixels\n", stats.max,
                stats.max_fpixel, stats.max_spixel, stats.mean, stats.rms, stats.rmsd, stats.pixels);
         printf("solid angle of the detector: %.9g steradian\n", stats.solid_angle);
     }
+    if (stats.not_finite > 0) warning("%ld pixels are not finite: some option or structure factor is too large", stats.not_finite);
     print_pixels(x, img);
     return write_outputs(x, img, &stats);
 }

@@ -32,6 +32,7 @@ statistics image_statistics(const experiment *x, const image *img)
                     s.max_fpixel = fpixel;
                     s.max_spixel = spixel;
                 }
+                if (!isfinite(value)) ++s.not_finite;
                 sum += value;
                 squares += value * value;
                 ++s.pixels;

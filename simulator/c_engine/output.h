@@ -2,10 +2,10 @@
 #ifndef OUTPUT_H
 #define OUTPUT_H
 
-#include "sum.h"
+#include "image.h"
 
 typedef struct {
-    long pixels;
+    long pixels, not_finite;
     double max, mean, rms, rmsd;
     long max_fpixel, max_spixel;
     double solid_angle; /* of the computed pixels, steradian */

@@ -50,9 +50,9 @@ int read_file(const char *flag, const char *path, file_text *text)
     struct stat status;
     FILE *file = fopen(path, "rb");
     if (!file) return io_error("%s %s: cannot open the file: %s", flag, path, strerror(errno));
-    if (fstat(fileno(file), &status) == 0 && S_ISDIR(status.st_mode)) {
-        fclose(file);
-        return io_error("%s %s: this is a directory, not a file", flag, path);
+    if (fstat(fileno(file), &status) != 0 || S_ISDIR(status.st_mode) || S_ISCHR(status.st_mode)) {
+        fclose(file); /* a device may never end */
+        return io_error("%s %s: this is a %s, not a file", flag, path, S_ISDIR(status.st_mode) ? "directory" : "device");
     }
 
     size_t room = 65536;
@@ -82,7 +82,7 @@ int read_file(const char *flag, const char *path, file_text *text)
 
 line_reader read_lines(const file_text *text)
 {
-    line_reader lines = {text->bytes, text->bytes + text->size, NULL, NULL, 0};
+    line_reader lines = {text->bytes, text->bytes + text->size, NULL, NULL, 0, false};
     if (text->size >= 3 && memcmp(text->bytes, "\xef\xbb\xbf", 3) == 0) lines.next += 3;
     return lines;
 }
@@ -101,7 +101,7 @@ bool next_line(line_reader *lines)
         lines->next = newline ? newline + 1 : lines->end;
         ++lines->line;
         while (lines->word < lines->line_end && blank(*lines->word)) ++lines->word;
-        if (lines->word < lines->line_end && *lines->word != '#') return true;
+        if (lines->word < lines->line_end && (*lines->word != '#' || lines->show_comments)) return true;
     }
     return false;
 }
@@ -109,12 +109,16 @@ bool next_line(line_reader *lines)
 bool next_word(line_reader *lines, char *word, size_t size)
 {
     size_t used = 0;
+    bool cut = false;
     while (lines->word < lines->line_end && blank(*lines->word)) ++lines->word;
     if (lines->word == lines->line_end) return false;
     for (; lines->word < lines->line_end && !blank(*lines->word); ++lines->word) {
-        /* a 0 byte must not end the word early and make it look like a number */
-        if (used + 1 < size) word[used++] = *lines->word ? *lines->word : '?';
+        /* what is not printable is no part of a number, and must not spoil the message about it */
+        char c = *lines->word;
+        if (used + 1 < size) word[used++] = c > ' ' && c <= '~' ? c : '?';
+        else cut = true;
     }
     word[used] = '\0';
+    if (cut) memcpy(word + used - 3, "...", 3);
     return true;
 }

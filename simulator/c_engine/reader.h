@@ -28,6 +28,7 @@ typedef struct {
     const char *next, *end;      /* what is still to be read */
     const char *word, *line_end; /* within the current line */
     long line;                   /* number of the current line, from 1 */
+    bool show_comments;          /* treat lines that start with # as any other */
 } line_reader;
 
 line_reader read_lines(const file_text *text);
@@ -35,7 +36,8 @@ line_reader read_lines(const file_text *text);
 /* Goes to the next line that is neither blank nor a comment (`#`). False at the end. */
 bool next_line(line_reader *lines);
 
-/* Copies the next word of the line into `word`. False at the end of the line; longer words are cut. */
+/* Copies the next word of the line into `word` (of `size` > 4). False at the end of the line. A longer word is
+ * cut, and ends with "...": it is no number. */
 bool next_word(line_reader *lines, char *word, size_t size);
 
 #endif

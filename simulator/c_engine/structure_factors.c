@@ -45,7 +45,7 @@ static bool read_reflection(line_reader *lines, reflection *r, char *fault, size
 }
 
 /* Makes a grid for the box min..max, filled with default_F. */
-static int make_grid(const char *path, structure_factors *sf)
+static int make_grid(const char *flag, const char *path, structure_factors *sf)
 {
     double entries = 1.0;
     size_t n[3];
@@ -53,14 +53,17 @@ static int make_grid(const char *path, structure_factors *sf)
         n[i] = (size_t)(sf->max[i] - sf->min[i]) + 2; /* with the spare one */
         entries *= (double)n[i];
     }
-    if (!memory_allows(entries * sizeof(double))) {
-        return too_large(entries * sizeof(double), path, "the Miller indices span too wide a box");
-    }
+    double bytes = entries * sizeof(double);
     sf->stride_k = n[2];
     sf->stride_h = n[1] * n[2];
     sf->entries = n[0] * sf->stride_h;
-    sf->F = malloc(sf->entries * sizeof(double));
-    if (!sf->F) return too_large(entries * sizeof(double), path, "the Miller indices span too wide a box");
+    sf->F = memory_allows(bytes) ? malloc(sf->entries * sizeof(double)) : NULL;
+    if (!sf->F) {
+        char what[512];
+        snprintf(what, sizeof what, "%s %s: the box h %ld..%ld k %ld..%ld l %ld..%ld", flag, path, sf->min[0], sf->max[0],
+                 sf->min[1], sf->max[1], sf->min[2], sf->max[2]);
+        return too_large(bytes, what, "remove the outlying reflections");
+    }
     for (size_t i = 0; i < sf->entries; ++i) sf->F[i] = sf->default_F;
     sf->loaded = true;
     return STATUS_OK;
@@ -76,6 +79,7 @@ static int read_hkl(const options *opt, structure_factors *sf)
     long reflections = 0, used;
     for (int pass = 0; pass < 2 && !status; ++pass) {
         line_reader lines = read_lines(&text);
+        lines.show_comments = opt->odd.hkl_stops_at_text;
         for (used = 0; !status && next_line(&lines); ++used) {
             reflection r;
             char fault[160];
@@ -95,7 +99,7 @@ static int read_hkl(const options *opt, structure_factors *sf)
         }
         if (pass == 0 && !status) {
             reflections = used;
-            status = reflections > 0 ? make_grid(opt->hkl, sf)
+            status = reflections > 0 ? make_grid("-hkl", opt->hkl, sf)
                                      : usage_error("-hkl %s: the file holds no reflection", opt->hkl);
         }
     }
@@ -130,7 +134,7 @@ static int read_dump(const options *opt, const char *path, structure_factors *sf
             status = usage_error("-dump %s: %.0f bytes of data instead of %.0f", path, bytes, entries * sizeof(double));
         }
     }
-    if (!status) status = make_grid(path, sf);
+    if (!status) status = make_grid("-dump", path, sf);
     if (!status) {
         memcpy(sf->F, text.bytes + header, sf->entries * sizeof(double));
         for (size_t i = 0; i < sf->entries && !status; ++i) {

@@ -1,24 +1,20 @@
-/* The image: the sum over sensor layers, sub-pixels, sources, phi steps and mosaic domains in every pixel. */
+/* The sum over sensor layers, sub-pixels, sources, phi steps and mosaic domains in one pixel. */
 #ifndef SUM_H
 #define SUM_H
 
 #include "experiment.h"
 #include "trace.h"
 
+/* What nanoBragg's pixels hand on to each other in raster order. */
 typedef struct {
-    float *pixel;        /* photons, slow-major */
-    double *row_omega;   /* solid angle seen by the computed pixels of each row */
-    long first_pixel;    /* index of the pixel that holds the very first evaluation, or -1 */
-    long latch_pixel;    /* index of the pixel in which interpolation went off for good, or the number of pixels */
-    double seconds;      /* wall-clock time of the pixel loop */
-} image;
+    bool first_evaluation; /* no phi step was computed before this pixel (oddity phi-carry-over) */
+    bool interpolate;      /* cleared by the first sample that allows no interpolation (oddity interpolation-latch) */
+} raster_state;
 
-/* Computes the image on x->threads threads; the result does not depend on their number. */
-int render(const experiment *x, image *img);
+/* Photons in one pixel; `omega` receives its solid angle. */
+double sum_pixel(const experiment *x, long fpixel, long spixel, raster_state *raster, double *omega);
 
-/* Computes one pixel once more with the same code, telling every intermediate value. */
-void trace_pixel(const experiment *x, const image *img, long fpixel, long spixel, trace *tell);
-
-void free_image(image *img);
+/* The same, telling every intermediate value on the way. */
+double sum_pixel_aloud(const experiment *x, long fpixel, long spixel, raster_state *raster, trace *tell);
 
 #endif

@@ -1,5 +1,7 @@
 /* How many threads the rows of the image are shared among. */
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #ifdef _OPENMP
 #include <omp.h>
 #endif
@@ -21,7 +23,9 @@ int resolve_threads(const options *opt, experiment *x)
     for (int i = 0; i < 2 && threads == 0; ++i) {
         const char *value = getenv(variables[i]);
         if (!value || !*value) continue;
-        if (!read_integer(value, &threads) || threads < 0) {
+        char first[16]; /* OpenMP takes a list, one number for each level of nesting */
+        snprintf(first, sizeof first, "%.*s", (int)strcspn(value, ","), value);
+        if (!read_integer(first, &threads) || threads < 0) {
             return usage_error("the environment variable %s is \"%s\", not a number of threads", variables[i], value);
         }
     }

@@ -26,3 +26,26 @@ pub const PROFILE: &str = env!("NANOBRAGG_PROFILE");
 
 /// The target triple.
 pub const TARGET: &str = env!("NANOBRAGG_TARGET");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_c_engine_is_compiled_with_the_flags_that_it_is_compared_under() {
+        for flag in ["-O3", "-ffp-contract=off"] {
+            assert!(C_FLAGS.split(' ').any(|f| f == flag), "{flag} is missing in {C_FLAGS}");
+        }
+        assert!(!C_FLAGS.contains("-ffast-math"), "{C_FLAGS}");
+        assert_eq!(C_FLAGS.contains("-fopenmp"), C_OPENMP);
+    }
+
+    #[test]
+    fn hashes_are_sha256_and_differ() {
+        for hash in [SOURCE_HASH, C_SOURCE_HASH] {
+            assert_eq!(hash.len(), 64);
+            assert!(hash.bytes().all(|b| b.is_ascii_hexdigit()), "{hash}");
+        }
+        assert_ne!(SOURCE_HASH, C_SOURCE_HASH);
+    }
+}

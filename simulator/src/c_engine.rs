@@ -38,3 +38,20 @@ fn run(words: &[CString]) -> u8 {
     let status = unsafe { nanobragg_c_main(count, argv.as_mut_ptr()) };
     u8::try_from(status).unwrap_or(1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_zero_byte_in_an_argument_is_an_error_and_not_a_shorter_argument() {
+        assert_eq!(main_with(vec!["--version\0".into()]), 2);
+    }
+
+    #[test]
+    fn the_exit_status_comes_through() {
+        assert_eq!(main_with(vec!["--version".into()]), 0);
+        assert_eq!(main_with(vec!["-no-such-option".into()]), 2);
+        assert_eq!(main_with(vec!["-cell".into(), "100".into(), "-hkl".into(), "no-such-file".into()]), 1);
+    }
+}

@@ -7,6 +7,7 @@ pub mod c_engine;
 pub mod cli;
 pub mod engine;
 pub mod experiment;
+pub mod image;
 pub mod io;
 pub mod memory;
 pub mod oddities;

@@ -89,7 +89,7 @@ fn a_run_writes_its_image_and_tells_about_it() {
     let directory = tempfile::tempdir().unwrap();
     let run = nanobragg(directory.path(), CASE);
     assert!(run.status.success());
-    assert_eq!(names(directory.path()), ["floatimage.bin"]);
+    assert_eq!(names(directory.path()), ["floatimage.bin", "intimage.img"]);
     assert_eq!(std::fs::metadata(directory.path().join("floatimage.bin")).unwrap().len(), 4 * 32 * 32);
     let text = String::from_utf8(run.stdout).unwrap();
     let line = text.lines().find(|line| line.starts_with("pixel loop: ")).unwrap();
@@ -103,7 +103,7 @@ fn reports_can_be_json_or_nothing() {
     let json = nanobragg(directory.path(), &format!("{CASE} --json")).stdout;
     let report: serde_json::Value = serde_json::from_slice(&json).unwrap();
     assert_eq!(report["pixels"], serde_json::json!([32, 32]));
-    assert_eq!(report["written"], serde_json::json!(["floatimage.bin"]));
+    assert_eq!(report["written"], serde_json::json!(["floatimage.bin", "intimage.img"]));
     assert!(nanobragg(directory.path(), &format!("{CASE} --quiet")).stdout.is_empty());
 }
 

@@ -151,5 +151,6 @@ fn finer_sub_pixels_converge() {
         sums.push(render(&experiment).iter().map(|&x| f64::from(x)).sum::<f64>());
     }
     let (coarse, fine) = ((sums[1] / sums[0] - 1.0).abs(), (sums[2] / sums[1] - 1.0).abs());
-    assert!(fine < coarse && fine < 1e-4, "{sums:?}");
+    // The midpoint rule is of second order: four times as good with half the step.
+    assert!(3.0 * fine < coarse, "{sums:?}");
 }

@@ -122,10 +122,11 @@ impl Reader<'_, '_> {
         }
         let joined = body.replace("\\\n", " \n").replace("\\\r\n", " \r\n");
         let base = view.at(value.start_byte());
-        // A macro's last `;` is usually left to its user.
-        let again = [";\n}", "\n}"].into_iter().find_map(|end| {
+        // A macro's last `;` is usually left to its user, and so is the body of a loop that it only opens.
+        let again = ["\n}", ";\n}"].into_iter().find_map(|end| {
             let again = View::parse(self.parser, "void m(void){", joined.as_bytes(), end, base)?;
-            (!again.tree.root_node().has_error()).then_some(again)
+            let whole = !again.tree.root_node().has_error();
+            (whole && !takes_body_from(&again, again.bytes.len() - end.len())).then_some(again)
         });
         let Some(again) = again else {
             let line = self.text.line(base);
@@ -144,6 +145,16 @@ impl Reader<'_, '_> {
             self.functions.pop();
         }
     }
+}
+
+/// Whether the body of a loop is what was added after `end`.
+fn takes_body_from(view: &View, end: usize) -> bool {
+    let mut takes = false;
+    each(view.tree.root_node(), |node| {
+        takes |= node.child_by_field_name("body").is_some_and(|body| body.start_byte() >= end);
+        Next::Descend
+    });
+    takes
 }
 
 /// The name that a function definition declares.

@@ -255,7 +255,9 @@ impl State {
             let whole = self.after.is_none() && !receiver.contains('\n') && sized;
             self.trips = if whole { Trips::length_of(receiver) } else { Trips::Unknown };
             self.trips = source_trips(name, std::mem::take(&mut self.trips), argument);
-        } else if self.iterating && adapter(name, args.len(), self.rayon) || iterator_only(name, args.len()) {
+        } else if self.iterating && (parallel || adapter(name, args.len(), self.rayon))
+            || iterator_only(name, args.len())
+        {
             self.iterating = true;
             self.trips = adapted_trips(name, std::mem::take(&mut self.trips), argument);
         } else {

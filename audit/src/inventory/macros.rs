@@ -181,17 +181,15 @@ fn words(reader: &mut Reader, view: &View, piece: &[Node]) {
                 }
                 attributes.clear();
             }
-            "for" | "while" | "loop" if !(text == "for" && starts_generics(view, piece.get(i + 1))) => {
+            "for" | "while" | "loop" if text != "for" || iterates(view, &piece[i..]) => {
                 let end = group(i);
                 let range = end.map(|end| node.start_byte()..piece[end].end_byte());
                 if range.is_some_and(|range| parsed(reader, view, range, true)) {
                     i = end.unwrap_or(i);
-                } else if !implements(view, piece, i) {
+                } else {
                     let line = reader.text.line(view.at(node.start_byte()));
-                    reader.problem(
-                        line,
-                        format!("`{text}` in a macro body whose tokens are no loop by themselves"),
-                    );
+                    let what = format!("a `{text}` loop in a macro body that is no Rust before expansion");
+                    reader.problem(line, what);
                 }
             }
             _ if node.kind() == "token_tree" => tokens(reader, view, *node),
@@ -201,12 +199,7 @@ fn words(reader: &mut Reader, view: &View, piece: &[Node]) {
     }
 }
 
-/// `for<'a>`
-fn starts_generics(view: &View, next: Option<&Node>) -> bool {
-    next.is_some_and(|n| view.str(*n).starts_with('<'))
-}
-
-/// Whether the `for` at `i` belongs to `impl Trait for Type`.
-fn implements(view: &View, piece: &[Node], i: usize) -> bool {
-    piece[..i].iter().rev().take_while(|n| n.kind() != "token_tree").any(|n| view.str(*n) == "impl")
+/// Whether a `for` has its `in`: those of `impl … for` and `for<'a>` have none.
+fn iterates(view: &View, from: &[Node]) -> bool {
+    from.iter().take_while(|n| view.bytes.get(n.start_byte()) != Some(&b'{')).any(|n| view.str(*n) == "in")
 }

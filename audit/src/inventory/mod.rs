@@ -35,7 +35,8 @@ mod tests;
 
 pub use changes::{Change, Changes, changes};
 pub(crate) use facts::TestFunction;
-pub(crate) use scan::{Findings, read_tree};
+pub(crate) use scan::read_tree;
+pub(crate) use summary::cell;
 
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;

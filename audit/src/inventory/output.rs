@@ -52,6 +52,31 @@ impl Inventory {
         to.write_all(b"\n").map_err(InventoryError::Write)
     }
 
+    /// The JSON form as text.
+    ///
+    /// # Errors
+    /// As [`Inventory::write_json`].
+    pub fn to_json(&self) -> Result<String, InventoryError> {
+        self.text(|text| self.write_json(text))
+    }
+
+    /// The CSV form as text.
+    ///
+    /// # Errors
+    /// As [`Inventory::write_csv`].
+    pub fn to_csv(&self) -> Result<String, InventoryError> {
+        self.text(|text| self.write_csv(text))
+    }
+
+    fn text(
+        &self,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), InventoryError>,
+    ) -> Result<String, InventoryError> {
+        let mut bytes = Vec::new();
+        write(&mut bytes)?;
+        String::from_utf8(bytes).map_err(|e| InventoryError::Write(std::io::Error::other(e)))
+    }
+
     /// Writes the loops as CSV, one per line.
     ///
     /// # Errors

@@ -15,6 +15,9 @@ const TEST_ONLY: &str = "compiled only for tests: inside #[cfg(test)] or a test 
 /// Rule of `safe`: nothing is left of such a loop at run time.
 const CONSTANT: &str = "run by the compiler: initialiser of a constant";
 
+/// Syntax nodes of a header that are looked at.
+const HEADER_NODES: usize = 1000;
+
 /// A parser of Rust.
 pub(super) fn parser() -> Result<Parser, InventoryError> {
     let mut parser = Parser::new();
@@ -358,24 +361,28 @@ fn find(node: Node, source: &str) -> Option<Found> {
     }
 }
 
-/// Source text of a header on one line: comments removed, blocks and matches shortened.
-fn header(view: &View, node: Node, range: Range<usize>) -> String {
+/// Source text of a header on one line: comments removed, blocks and matches shortened, cut after so many
+/// nodes that it would be too long to read anyway (chains may nest deep).
+fn header(view: &View, node: Node, mut range: Range<usize>) -> String {
     let mut cuts = Vec::new();
+    let mut left = HEADER_NODES;
     each(node, |inner| {
+        left = left.saturating_sub(1);
+        if left == 0 {
+            range.end = range.end.min(inner.start_byte().max(range.start));
+        }
         if inner.start_byte() >= range.end {
             return Next::Over;
         }
-        if is_comment(inner) {
-            cuts.push((inner.byte_range(), " "));
-            return Next::Over;
-        }
-        if matches!(inner.kind(), "block" | "match_block") && inner.start_byte() >= range.start {
-            cuts.push((inner.byte_range(), "{…}"));
-            return Next::Over;
-        }
-        Next::Descend
+        let instead = match inner.kind() {
+            _ if is_comment(inner) => " ",
+            "block" | "match_block" if inner.start_byte() >= range.start => "{…}",
+            _ => return Next::Descend,
+        };
+        cuts.push((inner.byte_range(), instead));
+        Next::Over
     });
-    one_line(&view.bytes, range, &cuts)
+    one_line(&view.bytes, range, &cuts) + if left == 0 { "…" } else { "" }
 }
 
 /// The name of an impl's type, generics and references stripped.

@@ -39,19 +39,32 @@ impl Amount {
         }
     }
 
+    /// As the left side of a `+` or `-`.
+    fn sum(&self) -> String {
+        match self {
+            Self::Expression(text) if arithmetic(text) => text.clone(),
+            _ => self.operand(),
+        }
+    }
+
     /// `self - other`, 0 when nothing is left.
     fn minus(&self, other: &Self) -> Self {
+        if let (Self::Number(a), Self::Expression(b)) = (self, other)
+            && let Some(below_zero) = b.strip_prefix('-').and_then(|b| literal(b.trim()))
+        {
+            return Self::Number(a.saturating_add(below_zero));
+        }
         match (self, other) {
             (Self::Number(a), Self::Number(b)) => Self::Number(a.saturating_sub(*b)),
             (_, Self::Number(0)) => self.clone(),
-            _ => Self::Expression(format!("{} - {}", self.operand(), other.operand())),
+            _ => Self::Expression(format!("{} - {}", self.sum(), other.operand())),
         }
     }
 
     fn plus(&self, n: u64) -> Self {
         match self {
             Self::Number(a) => Self::Number(a.saturating_add(n)),
-            Self::Expression(_) => Self::Expression(format!("{} + {n}", self.operand())),
+            Self::Expression(_) => Self::Expression(format!("{} + {n}", self.sum())),
         }
     }
 
@@ -176,10 +189,21 @@ fn unwrapped(text: &str) -> &str {
 
 /// An expression that needs no parentheses beside an operator.
 fn simple(text: &str) -> bool {
+    outside_brackets(text, |c| c.is_alphanumeric() || matches!(c, '_' | '.' | ':' | '>'))
+}
+
+/// An expression of names, numbers and `+ - * / %`.
+fn arithmetic(text: &str) -> bool {
+    let known = |c: char| c.is_alphanumeric() || "_.:>+-*/% ".contains(c);
+    outside_brackets(text, known) && !text.contains(" as ")
+}
+
+/// Whether all characters outside of brackets are of a kind.
+fn outside_brackets(text: &str, kind: impl Fn(char) -> bool) -> bool {
     let mut depth = 0i32;
     text.chars().all(|c| {
         depth += i32::from(matches!(c, '(' | '[')) - i32::from(matches!(c, ')' | ']'));
-        depth > 0 || c.is_alphanumeric() || matches!(c, '_' | '.' | ':' | ')' | ']' | '>')
+        depth > 0 || matches!(c, ')' | ']') || kind(c)
     })
 }
 
@@ -200,6 +224,10 @@ mod tests {
         assert_eq!(range("0usize", "4_096", true), "4097");
         assert_eq!(range("0", "0x10", false), "16");
         assert_eq!(range("a + 1", "f(x, y)", false), "f(x, y) - (a + 1)");
+        assert_eq!(range("roi[0]", "roi[1]", true), "roi[1] - roi[0] + 1");
+        assert_eq!(range("0", "a as usize", true), "(a as usize) + 1");
+        assert_eq!(range("a", "x << 1", false), "(x << 1) - a");
+        assert_eq!(range("-5", "5", true), "11");
         assert_eq!(range("10", "2", false), "0");
         assert_eq!(range("0", "(n)", false), "n");
         assert_eq!(range("0", "10UL", false), "10");

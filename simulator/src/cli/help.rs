@@ -2,6 +2,8 @@
 
 use super::option::{Group, OptionSpec};
 use super::options;
+use super::parse::UsageError;
+use crate::oddities::Oddity;
 use std::fmt::Write;
 
 /// Column at which the sentences begin.
@@ -25,6 +27,42 @@ pub fn all() -> String {
     text
 }
 
+/// One option: its names, values, unit, default, and the options that it takes the place of.
+///
+/// # Errors
+/// When there is no such option.
+pub fn one(word: &str) -> Result<String, UsageError> {
+    let found = options::find(word).or_else(|| options::find(&format!("-{word}")));
+    let Some(option) = found.or_else(|| options::find(&format!("--{word}"))) else {
+        let near = options::nearest(word).map_or(String::new(), |near| format!("; did you mean {near}?"));
+        return Err(UsageError(format!("--help {word}: there is no such option{near}")));
+    };
+    let mut text = format!("{}\n  {}\n", option.synopsis(), option.help);
+    if !option.unit.is_empty() {
+        let _ = writeln!(text, "  unit: {}", option.unit);
+    }
+    if !option.default.is_empty() {
+        let _ = writeln!(text, "  default: {}", option.default);
+    }
+    let _ = writeln!(text, "  section of an experiment file: [{}]", option.group.title().to_lowercase());
+    let others: Vec<&str> = options::superseded(option.names[0])
+        .iter()
+        .copied()
+        .filter(|name| *name != option.names[0])
+        .collect();
+    if !others.is_empty() {
+        let _ = writeln!(text, "  takes the place of: {}", others.join(" "));
+    }
+    if option.names[0] == "--oddities" {
+        text.push('\n');
+        for oddity in Oddity::ALL {
+            let default = if oddity.default_on() { "on" } else { "off" };
+            let _ = writeln!(text, "  {} [{default}]\n      {}", oddity.name(), oddity.description());
+        }
+    }
+    Ok(text)
+}
+
 fn line(text: &mut String, option: &OptionSpec) {
     let synopsis = option.synopsis();
     let mut sentence = option.help.to_owned();
@@ -33,9 +71,6 @@ fn line(text: &mut String, option: &OptionSpec) {
     }
     if !option.default.is_empty() {
         let _ = write!(sentence, " [{}]", option.default);
-    }
-    if matches!(option.apply, super::option::Apply::NotYet) {
-        sentence.push_str(" (not available yet)");
     }
     let _ = write!(text, "  {synopsis}");
     let mut column = 2 + synopsis.chars().count();

@@ -1,9 +1,13 @@
 //! nanoBragg's command line: words → [`request::Request`] → renders, files and a report.
 
+mod experiment_file;
 pub mod help;
+mod inputs;
 pub mod option;
 pub mod options;
 pub mod parse;
+mod print_experiment;
+mod printout;
 mod progress;
 mod report;
 pub mod request;
@@ -11,9 +15,10 @@ mod run;
 mod timings;
 mod trace;
 
-use request::{Action, Request};
+use request::Action;
 use std::ffi::OsString;
 use std::io::Write;
+use std::time::Instant;
 
 /// Runs the command of the Rust engine; `args` without the name of the program. Returns the exit code: 0 done, 1 a
 /// file could not be read or written, 2 a wrong command line or bad input.
@@ -28,11 +33,14 @@ pub fn main_with(args: Vec<OsString>) -> u8 {
 }
 
 fn command(args: Vec<OsString>) -> Result<(), run::RunError> {
-    let request = parse::parse(args, Request::default())?;
+    let started = Instant::now();
+    let request = inputs::request(args)?;
     match &request.action {
-        Action::Render => run::run(&request),
-        Action::Help(_) => print(&help::all()),
+        Action::Render => run::run(&request, started),
+        Action::Help(None) => print(&help::all()),
+        Action::Help(Some(word)) => print(&help::one(word)?),
         Action::Version => print(&format!("nanobragg {}\n", env!("CARGO_PKG_VERSION"))),
+        Action::PrintExperiment => print(&print_experiment::text(&request)?),
     }
 }
 
@@ -42,5 +50,12 @@ fn print(text: &str) -> Result<(), run::RunError> {
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(run::RunError::Stdout(error)),
         _ => Ok(()),
+    }
+}
+
+/// Writes warnings to standard error.
+fn warn(warnings: &[String]) {
+    for warning in warnings {
+        let _ = writeln!(std::io::stderr(), "nanobragg: warning: {warning}");
     }
 }

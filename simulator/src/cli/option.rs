@@ -59,10 +59,10 @@ pub enum Apply {
     Integers(usize, fn(&mut Request, &[i64]) -> Result<(), String>),
     /// A file.
     File(fn(&mut Request, PathBuf)),
+    /// The next word, if there is one.
+    MaybeWord(fn(&mut Request, Option<String>)),
     /// A word.
     Word(fn(&mut Request, &str) -> Result<(), String>),
-    /// Known, but not done yet.
-    NotYet,
 }
 
 /// One option.

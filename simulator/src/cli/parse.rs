@@ -2,7 +2,7 @@
 
 use super::option::{Apply, OptionSpec};
 use super::options;
-use super::request::Request;
+use super::request::{Given, Origin, Request};
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
@@ -14,18 +14,21 @@ pub struct UsageError(pub String);
 /// The words that follow the one that is being read.
 struct Words {
     words: std::iter::Peekable<std::vec::IntoIter<OsString>>,
+    /// Values of the option that is being read.
+    taken: Vec<String>,
 }
 
 /// Applies every option in the order of the words.
 ///
 /// # Errors
 /// At the first word that is no option or has a bad value.
-pub fn parse(words: Vec<OsString>, mut request: Request) -> Result<Request, UsageError> {
-    let mut words = Words { words: words.into_iter().peekable() };
+pub fn parse(words: Vec<OsString>, mut request: Request, origin: &Origin) -> Result<Request, UsageError> {
+    let mut words = Words { words: words.into_iter().peekable(), taken: Vec::new() };
     while let Some(word) = words.words.next() {
         let word = word.to_string_lossy();
         let option = options::find(&word).ok_or_else(|| unknown(&word))?;
         apply(option, &word, &mut words, &mut request)?;
+        record(option, &mut words, &mut request, origin);
     }
     Ok(request)
 }
@@ -64,6 +67,7 @@ fn apply(
             apply(request, angles)
         }
         Apply::Integers(count, apply) => {
+            reader.split_commas(count);
             let values = (0..count).map(|_| reader.integer()).collect::<Result<Vec<_>, _>>()?;
             apply(request, &values)
         }
@@ -72,9 +76,22 @@ fn apply(
             Ok(())
         }
         Apply::Word(apply) => apply(request, &reader.text()?),
-        Apply::NotYet => Err("known, but not available yet; leave it out".to_owned()),
+        Apply::MaybeWord(apply) => {
+            let word = reader.words.words.next().map(|word| word.to_string_lossy().into_owned());
+            apply(request, word);
+            Ok(())
+        }
     };
     done.map_err(|why| UsageError(format!("{name}: {why}")))
+}
+
+/// Remembers what was given, in place of what it supersedes.
+fn record(option: &'static OptionSpec, words: &mut Words, request: &mut Request, origin: &Origin) {
+    for name in options::superseded(option.names[0]) {
+        request.given.remove(name);
+    }
+    let given = Given { values: std::mem::take(&mut words.taken), origin: origin.clone() };
+    request.given.insert(option.names[0], given);
 }
 
 /// Reads the values of one option.
@@ -98,7 +115,10 @@ impl Reader<'_> {
 
     fn next(&mut self) -> Result<OsString, UsageError> {
         match self.words.words.next() {
-            Some(word) => Ok(word),
+            Some(word) => {
+                self.words.taken.push(word.to_string_lossy().into_owned());
+                Ok(word)
+            }
             None => self.fail("a value is missing"),
         }
     }
@@ -124,7 +144,11 @@ impl Reader<'_> {
 
     /// Takes the next word if it is this one.
     fn takes(&mut self, word: &str) -> bool {
-        self.words.words.next_if(|next| next == OsStr::new(word)).is_some()
+        let found = self.words.words.next_if(|next| next == OsStr::new(word)).is_some();
+        if found {
+            self.words.taken.push(word.to_owned());
+        }
+        found
     }
 
     fn number_or_infinity(&mut self) -> Result<f64, UsageError> {
@@ -152,6 +176,19 @@ impl Reader<'_> {
             Ok(x) if x.fract() == 0.0 && x.abs() < 9e15 => Ok(x as i64),
             _ if options::find(&text).is_some() => self.fail(&format!("a value is missing before {text}")),
             _ => self.fail(&format!("`{text}` is not a whole number")),
+        }
+    }
+
+    /// Makes `1,2` two words where two are wanted.
+    fn split_commas(&mut self, count: usize) {
+        let joined = self
+            .words
+            .words
+            .next_if(|next| next.to_str().is_some_and(|text| text.split(',').count() == count && count > 1));
+        if let Some(joined) = joined {
+            let parts: Vec<OsString> = joined.to_string_lossy().split(',').map(OsString::from).collect();
+            let rest = std::mem::replace(&mut self.words.words, Vec::new().into_iter().peekable());
+            self.words.words = parts.into_iter().chain(rest).collect::<Vec<_>>().into_iter().peekable();
         }
     }
 

@@ -3,10 +3,32 @@
 use super::request::Request;
 use super::timings::{Render, Timings};
 use crate::engine::Simulator;
+use crate::image::NoiseStream;
 use crate::physics::statistics::Statistics;
 use crate::units::{ANGSTROM, to_degrees};
 use serde::Serialize;
 use std::fmt::Write;
+
+/// What was written beside the float image.
+#[derive(Debug)]
+pub(super) struct Written {
+    pub(super) statistics: Statistics,
+    /// Of the integer image.
+    pub(super) scale: f64,
+    /// Of the PGM image.
+    pub(super) pgm_scale: f64,
+    /// Seed, photons and overloads of the noise image.
+    pub(super) noise: Option<(i64, u64, u64)>,
+}
+
+/// The noise image.
+#[derive(Debug, Serialize)]
+struct Noise {
+    seed: i64,
+    stream: &'static str,
+    photons: u64,
+    overloads: u64,
+}
 
 /// A run.
 #[derive(Debug, Serialize)]
@@ -34,8 +56,12 @@ pub(super) struct Report {
     interpolate: bool,
     statistics: Statistics,
     renders: Vec<Render>,
+    scale: f64,
+    pgm_scale: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    noise: Option<Noise>,
+    misset_degrees: [f64; 3],
     written: Vec<String>,
-    not_written: Vec<&'static str>,
     warnings: Vec<String>,
 }
 
@@ -43,7 +69,7 @@ impl Report {
     pub(super) fn new(
         request: &Request,
         simulator: &Simulator,
-        statistics: &Statistics,
+        written: &Written,
         timings: &Timings,
     ) -> Report {
         let model = simulator.model();
@@ -58,13 +84,12 @@ impl Report {
                 model.oversample, model.recommended_oversample
             ));
         }
-        let mut not_written = vec!["SMV image"];
-        if request.output.pgm {
-            not_written.push("PGM image");
-        }
-        if request.output.noise {
-            not_written.push("noise image");
-        }
+        let stream = match request.output.noise_stream {
+            NoiseStream::Nanobragg => "nanobragg",
+            NoiseStream::Parallel => "parallel",
+        };
+        let noise =
+            written.noise.map(|(seed, photons, overloads)| Noise { seed, stream, photons, overloads });
         Report {
             program: "nanobragg",
             version: env!("CARGO_PKG_VERSION"),
@@ -87,12 +112,20 @@ impl Report {
             mosaic_domains: model.domains,
             sensor_layers: model.sensor.layers,
             interpolate: model.interpolate,
-            statistics: *statistics,
+            statistics: written.statistics,
             renders: timings.renders.clone(),
-            written: vec![request.output.float.display().to_string()],
-            not_written,
+            scale: written.scale,
+            pgm_scale: written.pgm_scale,
+            noise,
+            misset_degrees: model.crystal.misset.map(to_degrees),
+            written: request.output.files().map(|path| path.display().to_string()).collect(),
             warnings,
         }
+    }
+
+    /// What the user should know.
+    pub(super) fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     /// For people.
@@ -137,9 +170,6 @@ impl Report {
             if self.oddities.is_empty() { "none".to_owned() } else { self.oddities.join(",") }
         )?;
         writeln!(out, "engine: {}, {}, {} threads", self.engine, self.dtype, self.threads)?;
-        for warning in &self.warnings {
-            writeln!(out, "warning: {warning}")?;
-        }
         for render in &self.renders {
             writeln!(out, "pixel loop: {:.6} s on {} threads", render.sim_s, self.threads)?;
         }
@@ -147,7 +177,17 @@ impl Report {
         writeln!(out, "maximum: {} photons at pixel {} {}", s.max, s.max_pixel[0], s.max_pixel[1])?;
         writeln!(out, "mean: {}  rms: {}  rmsd: {}  pixels: {}", s.mean, s.rms, s.rmsd, s.pixels)?;
         writeln!(out, "solid angle: {} sr", s.solid_angle)?;
-        writeln!(out, "written: {}", self.written.join(", "))?;
-        writeln!(out, "not written: {} (not available yet)", self.not_written.join(", "))
+        if self.misset_degrees != [0.0; 3] {
+            let [x, y, z] = self.misset_degrees;
+            writeln!(out, "misset: {x} {y} {z} degrees")?;
+        }
+        if let Some(noise) = &self.noise {
+            writeln!(
+                out,
+                "noise: {} photons, {} overloads, seed {}, stream {}",
+                noise.photons, noise.overloads, noise.seed, noise.stream
+            )?;
+        }
+        writeln!(out, "written: {}", self.written.join(", "))
     }
 }

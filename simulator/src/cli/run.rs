@@ -1,15 +1,18 @@
 //! Renders what a request asks for, as often as it asks, and writes the files.
 
+use super::inputs;
 use super::parse::UsageError;
+use super::printout::PixelRecord;
 use super::progress::ProgressLine;
-use super::report::Report;
-use super::request::Request;
+use super::report::{Report, Written};
+use super::request::{Printout, Request};
 use super::timings::{self, Render, Timings};
 use crate::engine::{RenderError, SetupCache, Simulator, ThreadsError, pool, thread_count};
+use crate::experiment::Experiment;
+use crate::image::{self, Noisy};
 use crate::io::atomic::{self, WriteError};
-use crate::io::float;
+use crate::io::{ReadError, float, npy, pgm, png, smv};
 use crate::physics::ModelError;
-use crate::physics::statistics::Statistics;
 use crate::spans::{self, InPhase, Phase};
 use std::path::Path;
 use std::time::Instant;
@@ -29,14 +32,17 @@ pub(super) enum RunError {
     /// The buffer.
     #[error(transparent)]
     Render(#[from] RenderError),
-    /// A file.
+    /// A file that is read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// A file that is written.
     #[error(transparent)]
     Write(#[from] WriteError),
     /// The report.
     #[error("cannot write to standard output: {0}")]
     Stdout(std::io::Error),
     /// A number that JSON has no word for.
-    #[error("cannot write the timings: {0}")]
+    #[error("cannot write JSON: {0}")]
     Json(#[from] serde_json::Error),
 }
 
@@ -44,39 +50,46 @@ impl RunError {
     /// 1 for files, 2 for everything that the caller can put right.
     pub(super) fn exit_code(&self) -> u8 {
         match self {
-            RunError::Write(_) | RunError::Stdout(_) => 1,
+            RunError::Write(_) | RunError::Stdout(_) | RunError::Read(ReadError::Io { .. }) => 1,
             _ => 2,
         }
     }
 }
 
-/// Renders, writes, reports.
-pub(super) fn run(request: &Request) -> Result<(), RunError> {
+/// Renders, writes, reports. `started` is when the command began.
+pub(super) fn run(request: &Request, started: Instant) -> Result<(), RunError> {
     let running = &request.running;
-    let files = [Some(&request.output.float), running.timings.as_ref(), running.trace.as_ref()];
-    for path in files.into_iter().flatten() {
+    let ours = [running.timings.as_ref(), running.trace.as_ref()];
+    for path in request.output.files().chain(ours.into_iter().flatten()) {
         atomic::check_writable(path)?;
     }
     match &running.trace {
-        Some(path) => super::trace::traced(path, || renders(request))?,
-        None => renders(request),
+        Some(path) => super::trace::traced(path, || renders(request, started))?,
+        None => renders(request, started),
     }
 }
 
-fn renders(request: &Request) -> Result<(), RunError> {
+fn renders(request: &Request, started: Instant) -> Result<(), RunError> {
     let running = &request.running;
     let pool = pool(thread_count(running.threads)?)?;
     let cache = SetupCache::new();
+    let mut experiment: Option<Experiment> = None;
     let mut image = Vec::new();
     let mut renders = Vec::new();
-    for _ in 0..=running.repeat {
-        let start = Instant::now();
+    loop {
+        // The first render answers for the reading of the command line and of the headers.
+        let start = if renders.is_empty() { started } else { Instant::now() };
         let (simulator, cache_hit) = {
             let _phase = InPhase::new(Phase::Setup);
             let _span = tracing::info_span!(target: spans::TARGET, "setup").entered();
-            let (model, hit) = cache.model(&request.experiment)?;
+            let experiment = match &mut experiment {
+                Some(known) => known,
+                unread => unread.insert(inputs::load(request)?),
+            };
+            let (model, hit) = cache.model(experiment)?;
             (Simulator::of_model(model, pool.clone()), hit)
         };
+        check_printout(request, &simulator)?;
         let setup_s = start.elapsed().as_secs_f64();
 
         let [fast, slow] = simulator.size();
@@ -91,38 +104,103 @@ fn renders(request: &Request) -> Result<(), RunError> {
         drop(line);
 
         let output = Instant::now();
-        let statistics = write_files(request, &simulator, &image)?;
-        let output_s = output.elapsed().as_secs_f64();
+        let written = {
+            // On this thread: the threads of the pool have no subscriber.
+            let _phase = InPhase::new(Phase::Output);
+            let _span = tracing::info_span!(target: spans::TARGET, "output").entered();
+            pool.install(|| write_files(request, &simulator, &image))?
+        };
         renders.push(Render {
             kind: if renders.is_empty() { "cold" } else { "warm" },
             cache_hit,
             setup_s,
             sim_s: rendered.elapsed.as_secs_f64(),
-            output_s,
+            output_s: output.elapsed().as_secs_f64(),
             total_s: start.elapsed().as_secs_f64(),
             peak_bytes: crate::memory::peak(),
             planted_s: planted_s(),
         });
-        if renders.len() == 1 + running.repeat as usize {
-            report(request, &simulator, &statistics, renders)?;
-            return Ok(());
+        if renders.len() > running.repeat as usize {
+            print_pixels(request, &simulator, &image)?;
+            return report(request, &simulator, &written, renders);
+        }
+    }
+}
+
+fn write_files(request: &Request, simulator: &Simulator, image: &[f32]) -> Result<Written, RunError> {
+    let (model, output) = (simulator.model(), &request.output);
+    let width = simulator.size()[0];
+    let statistics = simulator.statistics(image);
+    float::write(&output.float, image)?;
+
+    let scale = image::integer_scale(output.scale, &statistics);
+    let header = smv::header(model, request.experiment.sampling.phi);
+    smv::write(&output.integer, &header, &image::integers(model, image, scale, output.adc))?;
+    let pgm_scale = image::grey_scale(output.pgm_scale, &statistics, scale);
+    if let Some(path) = &output.pgm {
+        pgm::write(path, width, pgm_scale, &image::greys(model, image, pgm_scale))?;
+    }
+    let seed = output.seed.unwrap_or(0);
+    let mut noise = None;
+    if let Some(path) = &output.noise {
+        let Noisy { image, photons, overloads } =
+            image::noisy(model, image, output.adc, seed, output.noise_stream);
+        smv::write(path, &header, &image)?;
+        noise = Some((seed, photons, overloads));
+    }
+    if let Some(path) = &output.npy {
+        npy::write(path, width, image)?;
+    }
+    if let Some(path) = &output.png {
+        png::write(path, width, image, statistics.max)?;
+    }
+    Ok(Written { statistics, scale, pgm_scale, noise })
+}
+
+/// A pixel whose values are to be printed must be one.
+fn check_printout(request: &Request, simulator: &Simulator) -> Result<(), RunError> {
+    let [fast, slow] = simulator.size();
+    match request.output.printout {
+        Printout::One(f, s) if f >= fast || s >= slow => {
+            let text = format!("-printout_pixel: {f} {s} is outside the detector of {fast} × {slow} pixels");
+            Err(UsageError(text).into())
+        }
+        Printout::One(f, s) if !simulator.model().computes(f, s) => {
+            let text = format!("-printout_pixel: {f} {s} is masked or outside the region of interest");
+            Err(UsageError(text).into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Prints the intermediate values of the pixels that were asked for.
+fn print_pixels(request: &Request, simulator: &Simulator, image: &[f32]) -> Result<(), RunError> {
+    let [f0, f1, s0, s1] = match request.output.printout {
+        Printout::None => return Ok(()),
+        Printout::All => simulator.model().roi,
+        Printout::One(f, s) => [f, f, s, s],
+    };
+    for spixel in s0..=s1 {
+        for fpixel in f0..=f1 {
+            let mut record = PixelRecord::new(fpixel, spixel);
+            if !simulator.trace_pixel(fpixel, spixel, &mut record) {
+                continue;
+            }
+            record.compare(simulator.engine(), image[spixel * simulator.size()[0] + fpixel]);
+            if request.output.printout_json || request.running.json {
+                super::print(&format!("{}\n", serde_json::to_string(&record)?))?;
+            } else {
+                super::print(&record.text())?;
+            }
         }
     }
     Ok(())
 }
 
-fn write_files(request: &Request, simulator: &Simulator, image: &[f32]) -> Result<Statistics, RunError> {
-    let _phase = InPhase::new(Phase::Output);
-    let _span = tracing::info_span!(target: spans::TARGET, "output").entered();
-    let statistics = simulator.statistics(image);
-    float::write(&request.output.float, image)?;
-    Ok(statistics)
-}
-
 fn report(
     request: &Request,
     simulator: &Simulator,
-    statistics: &Statistics,
+    written: &Written,
     renders: Vec<Render>,
 ) -> Result<(), RunError> {
     let [fpixels, spixels] = simulator.size();
@@ -138,7 +216,8 @@ fn report(
     if let Some(path) = &request.running.timings {
         write_json(path, &timings)?;
     }
-    let report = Report::new(request, simulator, statistics, &timings);
+    let report = Report::new(request, simulator, written, &timings);
+    super::warn(report.warnings());
     match (request.running.quiet, request.running.json) {
         (true, _) => Ok(()),
         (false, true) => super::print(&format!("{}\n", serde_json::to_string_pretty(&report)?)),

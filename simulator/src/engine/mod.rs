@@ -14,7 +14,9 @@ pub(crate) use threads::pool;
 pub use threads::{ThreadsError, thread_count};
 
 use crate::experiment::Experiment;
+use crate::physics::intensity;
 use crate::physics::statistics::{Statistics, statistics};
+use crate::physics::tap::Tap;
 use crate::physics::{Model, ModelError};
 use crate::spans::{self, InPhase, Phase};
 use rayon::prelude::*;
@@ -75,6 +77,8 @@ pub struct Simulator {
     model: Arc<Model>,
     pool: Arc<rayon::ThreadPool>,
     engine: Box<dyn Engine>,
+    /// The pixel that ended interpolation in the last render.
+    latch: AtomicUsize,
 }
 
 impl Simulator {
@@ -98,7 +102,7 @@ impl Simulator {
 
     /// From a set-up and threads that were made before.
     pub(crate) fn of_model(model: Arc<Model>, pool: Arc<rayon::ThreadPool>) -> Simulator {
-        Simulator { model, pool, engine: Box::new(Reference) }
+        Simulator { model, pool, engine: Box::new(Reference), latch: AtomicUsize::new(usize::MAX) }
     }
 
     /// The set-up.
@@ -154,6 +158,18 @@ impl Simulator {
         Ok(Rendered { elapsed: start.elapsed(), threads: self.threads() })
     }
 
+    /// Shows a tap every intermediate value of one pixel of the last render, computed again by the code of the
+    /// reference engine. False if the pixel is masked or outside the region of interest.
+    pub fn trace_pixel<T: Tap>(&self, fpixel: usize, spixel: usize, tap: &mut T) -> bool {
+        let [fast, slow] = self.size();
+        if fpixel >= fast || spixel >= slow || !self.model.computes(fpixel, spixel) {
+            return false;
+        }
+        let order = Order::known(&self.model, self.latch.load(Ordering::Relaxed));
+        intensity::pixel(&self.model, fpixel, spixel, order.inherited(spixel * fast + fpixel), tap);
+        true
+    }
+
     /// Statistics of an image that was rendered.
     pub fn statistics(&self, image: &[f32]) -> Statistics {
         self.pool.install(|| statistics(&self.model, image))
@@ -200,5 +216,6 @@ impl Simulator {
                 },
             );
         });
+        self.latch.store(order.latch(), Ordering::Relaxed);
     }
 }

@@ -44,6 +44,16 @@ impl Order {
         self.latch.fetch_min(position, Ordering::Relaxed);
     }
 
+    /// Of a render that is done: the pixel that switched interpolation off.
+    pub fn known(model: &Model, latch: usize) -> Order {
+        Order { latch: AtomicUsize::new(latch), ..Order::new(model) }
+    }
+
+    /// The first pixel known so far that switches interpolation off; `usize::MAX` for none.
+    pub fn latch(&self) -> usize {
+        self.latch.load(Ordering::Relaxed)
+    }
+
     /// Whether a pixel that was rendered with interpolation comes after the one that ends it.
     pub fn comes_too_late(&self, position: usize) -> bool {
         position > self.latch.load(Ordering::Relaxed)

@@ -1,4 +1,16 @@
 //! Files, one format a module.
 
 pub mod atomic;
+pub mod dump;
 pub mod float;
+mod g_format;
+pub mod hkl;
+pub mod matrix;
+pub mod npy;
+pub mod pgm;
+pub mod png;
+pub mod smv;
+pub mod sources;
+pub mod text;
+
+pub use text::ReadError;

@@ -35,6 +35,8 @@ pub struct Geometry {
     pub close_distance: f64,
     /// Along the beam.
     pub distance: f64,
+    /// Swing about the 2θ axis, radians.
+    pub twotheta: f64,
     /// Where the direct beam hits, along fast and slow.
     pub beam_on_detector: [f64; 2],
     /// The nearest point, along fast and slow.
@@ -215,6 +217,7 @@ impl Geometry {
             slow,
             normal,
             twotheta_axis,
+            twotheta: detector.twotheta,
             polar: row.polar.unit(),
             spindle: row.spindle.unit(),
             pix0,

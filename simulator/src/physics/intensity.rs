@@ -221,7 +221,8 @@ impl Model {
             self.water * first_omega * first_polarization
         };
         let value = R_E_SQUARED * self.fluence * sum / steps * capture * polarization * omega + background;
-        PixelTotal { sum, steps, omega, polarization, capture, background, value }
+        let scale = R_E_SQUARED * self.fluence / steps;
+        PixelTotal { sum, steps, scale, omega, polarization, capture, background, value }
     }
 }
 

@@ -12,6 +12,7 @@ pub mod intensity;
 pub mod lattice;
 pub mod model;
 pub mod mosaic;
+pub mod noise;
 pub mod polarization;
 pub mod random;
 pub mod spindle;

@@ -15,14 +15,20 @@ impl HklGrid {
     /// The structure factor of a reflection, `None` outside the box.
     #[inline]
     pub fn get(&self, nearest: [f64; 3]) -> Option<f64> {
+        self.values.get(self.index(nearest)?).copied()
+    }
+
+    /// Where the structure factor of a reflection stands in `values`, `None` outside the box.
+    #[inline]
+    pub fn index(&self, nearest: [f64; 3]) -> Option<usize> {
         let mut index = 0;
         for ((&min, &max), &at) in self.min.iter().zip(&self.max).zip(&nearest) {
             if !(f64::from(min) <= at && at <= f64::from(max)) {
                 return None;
             }
-            index = index * (max - min + 1) as usize + (at - f64::from(min)) as usize;
+            index = index * (max.wrapping_sub(min) as u32 as usize + 1) + (at - f64::from(min)) as usize;
         }
-        self.values.get(index).copied()
+        Some(index)
     }
 
     /// Whether the four neighbours of every axis are in the box.

@@ -69,6 +69,8 @@ pub struct PixelTotal {
     pub sum: f64,
     /// Number of terms that it is divided by.
     pub steps: f64,
+    /// r_e²·fluence / steps, photons per unit of the sum and steradian.
+    pub scale: f64,
     /// Solid angle that is applied at the end (1 if it was applied before).
     pub omega: f64,
     /// Polarization factor that is applied at the end (1 if it was applied before).

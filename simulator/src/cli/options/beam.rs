@@ -187,7 +187,12 @@ pub(super) static TABLE: &[OptionSpec] = &[
         r.experiment.beam.round_divergence = true;
     }),
     G.flag(&["-square_div"], "all pairs of divergence steps", |r| r.experiment.beam.round_divergence = false),
-    G.option(&["-sourcefile"], "file", "explicit sources, one `x y z weight wavelength` (m) a line", NotYet),
+    G.option(
+        &["-sourcefile"],
+        "file",
+        "explicit sources, one `x y z weight wavelength` (m) a line",
+        File(|r, path| r.input.sources = Some(path)),
+    ),
     G.option(
         &["-dmin"],
         "f",

@@ -26,7 +26,7 @@ pub(super) static TABLE: &[OptionSpec] = &[
         &["-mat", "-matrix"],
         "file",
         "orientation matrix: a*, b*, c* in columns, times the wavelength",
-        NotYet,
+        File(|r, path| r.input.matrix = Some(path)),
     ),
     G.option(
         &["-misset"],
@@ -35,13 +35,22 @@ pub(super) static TABLE: &[OptionSpec] = &[
         WordOrVector("random", |r, angles| {
             r.experiment.crystal.misset = match angles {
                 Some(angles) => Misset::Angles(angles.map(degrees)),
-                None => return Err("`random` is not available yet; give x y z in degrees".to_owned()),
+                None => Misset::Random { seed: 0 },
             };
             Ok(())
         }),
     )
     .unit("degrees"),
-    G.option(&["-misset_seed"], "N", "seed of the random misset", NotYet).default("time"),
+    G.option(
+        &["-misset_seed"],
+        "N",
+        "seed of the random misset",
+        Integer(|r, n| {
+            r.input.misset_seed = Some(n);
+            Ok(())
+        }),
+    )
+    .default("time"),
     G.option(
         &["-N"],
         "N",
@@ -142,7 +151,12 @@ pub(super) static TABLE: &[OptionSpec] = &[
         }),
     )
     .default("1"),
-    G.option(&["-hkl"], "file", "structure factors, one `h k l F` a line", NotYet),
+    G.option(
+        &["-hkl"],
+        "file",
+        "structure factors, one `h k l F` a line",
+        File(|r, path| r.input.hkl = Some(path)),
+    ),
     G.option(
         &["-default_F"],
         "f",
@@ -158,7 +172,7 @@ pub(super) static TABLE: &[OptionSpec] = &[
         &["-dump"],
         "file",
         "binary cache of the structure factors: written with -hkl, read without",
-        NotYet,
+        File(|r, path| r.input.dump = Some(path)),
     )
     .default("none"),
     G.flag(

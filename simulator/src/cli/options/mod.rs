@@ -33,6 +33,45 @@ pub fn nearest(word: &str) -> Option<&'static str> {
     (distance * 3 <= dashes.chars().count().max(3)).then_some(name)
 }
 
+/// First names of the options that one takes the place of, because the last of them counts.
+pub fn superseded(name: &str) -> &'static [&'static str] {
+    match name {
+        "-lambda" => &["-energy"],
+        "-energy" => &["-lambda"],
+        "-N" => &["-Na", "-Nb", "-Nc"],
+        "-samplesize" => &["-sample_x", "-sample_y", "-sample_z"],
+        "-square_xtal" | "-round_xtal" | "-gauss_xtal" | "-tophat_spots" => {
+            &["-square_xtal", "-round_xtal", "-gauss_xtal", "-tophat_spots"]
+        }
+        "-interpolate" => &["-nointerpolate"],
+        "-nointerpolate" => &["-interpolate"],
+        "-polar" => &["-nopolar"],
+        "-nopolar" => &["-polar"],
+        "-divergence" => &["-hdivrange", "-vdivrange"],
+        "-divsteps" => &["-hdivsteps", "-vdivsteps"],
+        "-round_div" => &["-square_div"],
+        "-square_div" => &["-round_div"],
+        "-detsize" => &["-detsize_f", "-detsize_s"],
+        "-detpixels" => &["-detpixels_f", "-detpixels_s"],
+        "-mosflm" | "-denzo" | "-adxv" | "-xds" | "-dials" => CONVENTIONS,
+        "-fdet_vector" | "-sdet_vector" | "-odet_vector" | "-beam_vector" | "-polar_vector"
+        | "-spindle_axis" | "-twotheta_axis" | "-pix0_vector" => {
+            &["-mosflm", "-denzo", "-adxv", "-xds", "-dials"]
+        }
+        "-pgmfile" => &["-nopgm"],
+        "-nopgm" => &["-pgmfile"],
+        "-noisefile" => &["-nonoise"],
+        "-nonoise" => &["-noisefile"],
+        "-progress" => &["-noprogress"],
+        "-noprogress" => &["-progress"],
+        "-printout" => &["-printout_pixel"],
+        "-printout_pixel" => &["-printout"],
+        _ => &[],
+    }
+}
+
+const CONVENTIONS: &[&str] = &["-mosflm", "-denzo", "-adxv", "-xds", "-dials"];
+
 /// A number that must be more than 0.
 fn positive(x: f64) -> Result<f64, String> {
     if x > 0.0 { Ok(x) } else { Err(format!("must be more than 0, and is {x}")) }

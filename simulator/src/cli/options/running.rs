@@ -85,6 +85,24 @@ pub(super) static TABLE: &[OptionSpec] = &[
     .default("0"),
     G.flag(&["--quiet"], "nothing on standard output", |r| r.running.quiet = true),
     G.flag(&["--json"], "the report as one JSON object", |r| r.running.json = true),
+    G.option(
+        &["--experiment"],
+        "FILE",
+        "experiment file: a section for each group, a key for each option; the command line comes after it",
+        File(|r, path| r.input.experiment = Some(path)),
+    ),
+    G.flag(
+        &["--print-experiment"],
+        "print the resolved experiment as such a file, and render nothing",
+        |r| {
+            r.action = Action::PrintExperiment;
+        },
+    ),
     G.flag(&["--version"], "the version", |r| r.action = Action::Version),
-    G.flag(&["--help", "-h", "-help"], "this text", |r| r.action = Action::Help(None)),
+    G.option(
+        &["--help", "-h", "-help"],
+        "[OPTION]",
+        "this text, or what one option does",
+        MaybeWord(|r, word| r.action = Action::Help(word)),
+    ),
 ];

@@ -86,6 +86,16 @@ pub(super) static TABLE: &[OptionSpec] = &[
     )
     .unit("pixels")
     .default("all"),
-    G.option(&["-mask"], "file", "SMV image; its zero pixels are skipped", NotYet),
-    G.option(&["-img"], "file", "SMV image whose header gives the detector", NotYet),
+    G.option(
+        &["-mask"],
+        "file",
+        "SMV image; its zero pixels are skipped",
+        File(|r, path| r.input.mask = Some(path)),
+    ),
+    G.option(
+        &["-img"],
+        "file",
+        "SMV image whose header gives the detector",
+        File(|r, path| r.input.image = Some(path)),
+    ),
 ];

@@ -1,0 +1,84 @@
+//! How much faster a loop may become: an assumption with its reasons.
+
+use crate::inventory::{Loop, Status};
+use serde::{Deserialize, Serialize};
+
+/// The widest vectors that the program can choose on this CPU.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vectors {
+    /// Instruction set.
+    pub instruction_set: String,
+    /// Width of a register, bits.
+    pub bits: u32,
+    /// The type that is computed with.
+    pub dtype: String,
+    /// Values of that type in a register.
+    pub lanes: u32,
+}
+
+impl Vectors {
+    /// From the features of the CPU; an empty `dtype` means f64.
+    #[must_use]
+    pub fn of(features: &[String], dtype: &str) -> Self {
+        let has = |name: &str| features.iter().any(|f| f == name);
+        let (instruction_set, bits) = [("avx512f", 512), ("avx2", 256), ("sse2", 128), ("neon", 128)]
+            .into_iter()
+            .find(|(name, _)| has(name))
+            .unwrap_or(("none known", 64));
+        let dtype = if dtype.is_empty() { "f64" } else { dtype };
+        let width = if matches!(dtype, "f32" | "float32") { 32 } else { 64 };
+        Self {
+            instruction_set: instruction_set.into(),
+            bits,
+            dtype: dtype.into(),
+            lanes: (bits / width).max(1),
+        }
+    }
+}
+
+/// s of Amdahl's law for one loop. Assumed, not measured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Speedup {
+    /// s.
+    pub factor: f64,
+    /// Where it comes from.
+    pub reason: String,
+    /// The loop's known trip count fills no register.
+    pub short: bool,
+}
+
+impl Speedup {
+    /// One lane per value is the most that vector code can give to a loop bound by arithmetic. Where the compiler's
+    /// evidence says that the loop is scalar, s is the number of lanes; where there is no evidence the loop may be
+    /// vector code already, and s is taken half way between 1 and the lanes. A known trip count below the lanes
+    /// does not lower s, since lanes can come from a loop around it, but it is said.
+    pub(super) fn expected(found: &Loop, vectors: &Vectors) -> Self {
+        let lanes = f64::from(vectors.lanes);
+        let lanes_text =
+            format!("{} lanes of {} ({})", vectors.lanes, vectors.dtype, vectors.instruction_set);
+        let short = found
+            .trip_count_hint
+            .as_deref()
+            .and_then(|hint| hint.parse::<u32>().ok())
+            .is_some_and(|n| n < vectors.lanes);
+        if vectors.lanes < 2 {
+            return Self { factor: 1.0, reason: format!("assumed: {lanes_text}"), short };
+        }
+        let (factor, reason) = match found.status {
+            Status::Todo => {
+                (lanes, format!("assumed: {lanes_text}; the evidence says scalar: {}", found.evidence))
+            }
+            Status::Uncertain => {
+                let half = f64::midpoint(1.0, lanes);
+                (
+                    half,
+                    format!(
+                        "assumed: half way between 1 and {lanes_text}, because there is no evidence whether it is vector code already"
+                    ),
+                )
+            }
+            Status::Vectorized | Status::Safe => (1.0, found.evidence.clone()),
+        };
+        Self { factor, reason, short }
+    }
+}

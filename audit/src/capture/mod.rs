@@ -1,0 +1,194 @@
+//! Phase B1: both engines render the same case, again and again and alternately; parity is judged, times are taken,
+//! and the candidate is profiled.
+
+pub mod model;
+mod profile;
+mod rounds;
+mod self_check;
+
+use crate::case::{self, Case, Input};
+use crate::engines::Engine;
+use crate::engines::render::Conditions;
+use crate::exit::Result;
+use crate::gates::{Gate, Verdict};
+use crate::progress::Progress;
+use crate::stamp::Writer;
+use model::{Capture, SizeResult};
+use std::ffi::OsString;
+use std::fmt::Write;
+use std::path::Path;
+
+/// What to capture, and how.
+pub struct Settings {
+    /// The case, without a size.
+    pub case: Case,
+    /// Detector edges; `None` takes the case as it is.
+    pub sizes: Vec<Option<u32>>,
+    /// What is believed.
+    pub reference: Engine,
+    /// What has to prove itself.
+    pub candidate: Engine,
+    /// More arguments for the reference alone.
+    pub reference_args: Vec<OsString>,
+    /// More arguments for the candidate alone.
+    pub candidate_args: Vec<OsString>,
+    /// Timed rounds.
+    pub iterations: u32,
+    /// Where and how engines run.
+    pub conditions: Conditions,
+    /// The gates in force.
+    pub gates: Vec<Gate>,
+    /// Warm speed aimed at.
+    pub speed_target: f64,
+    /// A warm set-up above this is reported, milliseconds.
+    pub warm_setup_limit_ms: f64,
+    /// Engine warnings that make the profile unusable.
+    pub blocking_patterns: Vec<String>,
+    /// Whether to take a profile.
+    pub profile: bool,
+    /// Whether to keep the images.
+    pub keep_artifacts: bool,
+}
+
+impl Settings {
+    /// How many steps a progress bar has.
+    #[must_use]
+    pub fn steps(&self) -> u64 {
+        let per_size = 1 + 3 * u64::from(self.iterations) + 3 * u64::from(self.profile) + 1;
+        4 + self.sizes.len() as u64 * per_size
+    }
+}
+
+/// The folder of measurements that may be used, and of those that may not.
+pub const MEASURED: &str = "profile";
+/// See [`MEASURED`].
+pub const FAILED: &str = "failed";
+
+/// Runs everything and leaves the measurements in the stamp that is being written.
+///
+/// # Errors
+/// When an engine fails or the stamp cannot be written. A blocked comparison is a result, not an error.
+pub fn capture(settings: &Settings, stamp: &Writer, progress: &Progress) -> Result<Capture> {
+    let mut log = Log::default();
+    let observed = settings.conditions.in_place.as_deref().map(files_there).unwrap_or_default();
+    let self_check = self_check::run(settings, &mut log, progress)?;
+    let mut sizes: Vec<SizeResult> = Vec::new();
+    if self_check.deterministic() {
+        for &size in &settings.sizes {
+            sizes.push(rounds::run(settings, size, stamp, &mut log, progress)?);
+        }
+    }
+    let mut verdict = sizes.iter().map(|s| s.verdict).fold(Verdict::Pass, Verdict::and);
+    if !self_check.deterministic() || sizes.is_empty() {
+        verdict = Verdict::NotComparable;
+    }
+    let mut inputs = settings.case.inputs.clone();
+    inputs.extend(observed);
+    stamp.write_json("inputs.json", &inputs)?;
+    stamp.write("profile_run.log", &log.text)?;
+    let mut capture = Capture {
+        schema: "bragg-audit/capture/1".into(),
+        verdict,
+        case: settings.case.name.clone(),
+        args: case::paste(&settings.case.args),
+        reference_args: case::paste(&settings.reference_args),
+        candidate_args: case::paste(&settings.candidate_args),
+        reference: settings.reference.identity.clone(),
+        candidate: settings.candidate.identity.clone(),
+        threads: settings.conditions.threads,
+        in_place: settings.conditions.in_place.clone(),
+        touched: log.touched,
+        gates: settings.gates.clone(),
+        speed_target: settings.speed_target,
+        warm_setup_limit_ms: settings.warm_setup_limit_ms,
+        times_include:
+            "set-up, pixel loop and the output files that the engine writes; C and cold Rust: whole process"
+                .into(),
+        self_check,
+        sizes,
+        profile_problems: log.profile_problems,
+        warnings: log.warnings,
+        engine_commands: log.commands,
+    };
+    if !settings.profile {
+        capture.profile_problems.push("no profile was taken (--no-profile)".into());
+    }
+    stamp.write_json("capture.json", &capture)?;
+    stamp.write_json(&format!("{MEASURED}/benchmark_results.json"), &capture.benchmark_results())?;
+    if verdict != Verdict::Pass {
+        let (from, to) = (stamp.path(MEASURED)?, stamp.path(FAILED)?);
+        std::fs::rename(&from, &to).map_err(|e| crate::exit::AuditError::failed(to.display(), e))?;
+    }
+    Ok(capture)
+}
+
+/// What the runs said, collected for `profile_run.log` and the verdict.
+#[derive(Default)]
+pub(crate) struct Log {
+    text: String,
+    commands: Vec<String>,
+    warnings: Vec<String>,
+    profile_problems: Vec<String>,
+    touched: Vec<std::path::PathBuf>,
+}
+
+impl Log {
+    fn add(&mut self, what: &str, run: &crate::engines::render::Rendered, patterns: &[String]) {
+        let e = &run.ended;
+        let _ = writeln!(self.text, "== {what}\n$ {}", run.command);
+        let peak = e.peak_bytes.map_or(String::new(), |b| format!(", peak {:.1} MB", b as f64 / 1e6));
+        let _ = writeln!(
+            self.text,
+            "{:?} after {:.3} s ({:.3} s of processor time{peak})",
+            e.ending,
+            e.wall.as_secs_f64(),
+            e.cpu_s
+        );
+        let _ = writeln!(self.text, "-- standard output\n{}-- standard error\n{}", e.stdout, e.stderr);
+        if !self.commands.contains(&run.command) {
+            self.commands.push(run.command.clone());
+        }
+        for line in e.stdout.lines().chain(e.stderr.lines()) {
+            if line.to_ascii_lowercase().contains("warning") && !self.warnings.iter().any(|w| w == line) {
+                self.warnings.push(line.to_owned());
+            }
+            if let Some(pattern) = patterns.iter().find(|p| line.contains(p.as_str())) {
+                let problem =
+                    format!("engine warning `{}` matches blocking pattern `{pattern}`", line.trim());
+                if !self.profile_problems.contains(&problem) {
+                    self.profile_problems.push(problem);
+                }
+            }
+        }
+        for path in &run.touched {
+            if !self.touched.contains(path) {
+                self.touched.push(path.clone());
+            }
+        }
+    }
+}
+
+/// What lay in a directory before engines ran in it: candidates for hidden inputs.
+fn files_there(dir: &Path) -> Vec<Input> {
+    let Ok(entries) = std::fs::read_dir(dir) else { return Vec::new() };
+    let mut found: Vec<Input> = entries
+        .flatten()
+        .filter_map(|e| {
+            let metadata = e.metadata().ok().filter(std::fs::Metadata::is_file)?;
+            Some(Input {
+                option: String::new(),
+                kind: "observed".into(),
+                path: e.path(),
+                size: metadata.len(),
+                sha256: crate::hash::file(&e.path()).ok()?,
+                modified: metadata
+                    .modified()
+                    .ok()
+                    .and_then(|t| jiff::Timestamp::try_from(t).ok())
+                    .map(|t| t.to_string()),
+            })
+        })
+        .collect();
+    found.sort_by(|a, b| a.path.cmp(&b.path));
+    found
+}

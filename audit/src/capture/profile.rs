@@ -1,0 +1,104 @@
+//! The candidate under its profilers: one process with a trace, one sampled, one whose functions are profiled. Apart,
+//! because each would see the others at work; every image must be the plain render's, bit by bit.
+
+use super::model::{Capture, SizeResult};
+use super::{Log, Settings};
+use crate::case::Case;
+use crate::engines::render::{self, Extras, Rendered};
+use crate::exit::Result;
+use crate::images::Image;
+use crate::progress::Progress;
+use crate::stamp::Writer;
+use std::path::{Path, PathBuf};
+
+/// Thread time that a sampling profile should cover, so that a share of 1 % has a useful interval.
+const PROFILE_SECONDS: f64 = 5.0;
+
+/// A profiling process.
+struct Pass {
+    what: &'static str,
+    file: &'static str,
+    extras: Extras,
+    result: fn(&Rendered) -> PathBuf,
+}
+
+/// Runs the three processes and takes their files into the stamp.
+#[expect(clippy::too_many_arguments, reason = "one caller; a struct for it would only rename these")]
+pub(super) fn run(
+    settings: &Settings,
+    case: &Case,
+    out: &mut SizeResult,
+    plain: Option<&Path>,
+    folder: &str,
+    stamp: &Writer,
+    log: &mut Log,
+    progress: &Progress,
+) -> Result<()> {
+    let label = Capture::profile_folder(out);
+    let sim = out.numbers.rust_sim_warm.or(out.numbers.rust_sim_cold).unwrap_or(1.0).max(1e-3);
+    let thread_seconds = sim * settings.conditions.threads.max(1) as f64;
+    let renders = (PROFILE_SECONDS / thread_seconds).ceil().clamp(1.0, 200.0) as u32;
+    let repeat = renders - 1;
+    let none = Extras::default;
+    let passes = [
+        Pass {
+            what: "trace",
+            file: "trace.json",
+            extras: Extras { trace: true, ..none() },
+            result: Rendered::trace,
+        },
+        Pass {
+            what: "samples",
+            file: "samples.json",
+            extras: Extras { samples: true, repeat, ..none() },
+            result: Rendered::samples,
+        },
+        Pass {
+            what: "function profile",
+            file: "functions.folded",
+            extras: Extras { functions: true, repeat, ..none() },
+            result: Rendered::functions,
+        },
+    ];
+    out.profiled_renders = Some(renders);
+    out.profiled_image_identical = Some(true);
+    for pass in passes {
+        progress.step(&format!("{label}: {}, {} renders in one process", pass.what, pass.extras.repeat + 1));
+        let run = render::render(
+            &settings.candidate,
+            case,
+            &settings.candidate_args,
+            &pass.extras,
+            &settings.conditions,
+        )?;
+        log.add(&format!("{label}: {}", pass.what), &run, &settings.blocking_patterns);
+        if !plain.is_some_and(|plain| same_bytes(plain, &run.image())) {
+            out.profiled_image_identical = Some(false);
+            log.profile_problems.push(format!(
+                "{label}: the render for the {} gave another image than the plain one",
+                pass.what
+            ));
+        }
+        let file = (pass.result)(&run);
+        if file.is_file() {
+            stamp.take(&format!("{folder}/{}", pass.file), &file)?;
+        } else {
+            log.profile_problems.push(format!("{label}: {} was not written", pass.file));
+        }
+        if pass.extras.samples
+            && let Some(t) = &run.timings
+            && t.renders.iter().any(|r| r.planted_s.is_some())
+        {
+            let planted = t.renders.iter().filter_map(|r| r.planted_s).sum();
+            out.planted = Some([planted, t.renders.iter().map(|r| r.sim_s).sum::<f64>() * t.threads as f64]);
+        }
+    }
+    Ok(())
+}
+
+fn same_bytes(a: &Path, b: &Path) -> bool {
+    match (Image::open(a), Image::open(b)) {
+        (Ok(a), Ok(b)) => a.bytes() == b.bytes(),
+        _ => false,
+    }
+}

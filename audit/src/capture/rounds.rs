@@ -1,0 +1,211 @@
+//! The timed rounds of one size and the comparison.
+
+use super::model::{Capture, Judged, Numbers, SizeResult};
+use super::{Log, MEASURED, Settings};
+use crate::engines::Kind;
+use crate::engines::render::{self, Extras, RenderTimes, Rendered, Timings};
+use crate::exit::Result;
+use crate::gates::{self, Verdict};
+use crate::images::Image;
+use crate::metrics;
+use crate::progress::Progress;
+use crate::stamp::Writer;
+use crate::stats;
+
+/// Times by name, in the order they were taken.
+#[derive(Default)]
+struct Times {
+    taken: Vec<(&'static str, f64)>,
+}
+
+impl Times {
+    fn push(&mut self, name: &'static str, value: Option<f64>) {
+        self.taken.extend(value.map(|v| (name, v)));
+    }
+    fn of(&self, name: &str) -> Vec<f64> {
+        self.taken.iter().filter(|(n, _)| *n == name).map(|(_, v)| *v).collect()
+    }
+    fn median(&self, name: &str) -> Option<f64> {
+        stats::median(&self.of(name))
+    }
+}
+
+/// One size: rounds, comparison, profile.
+pub(super) fn run(
+    settings: &Settings,
+    size: Option<u32>,
+    stamp: &Writer,
+    log: &mut Log,
+    progress: &Progress,
+) -> Result<SizeResult> {
+    let case = settings.case.sized(size);
+    let label = size.map_or_else(|| "the case".to_string(), |s| format!("{s}x{s}"));
+    let (mut times, mut numbers) =
+        (Times::default(), Numbers { iterations: settings.iterations, ..Numbers::default() });
+    let (mut reference, mut cold, mut warm): (Option<Rendered>, Option<Rendered>, Option<Rendered>) =
+        (None, None, None);
+    let patterns = &settings.blocking_patterns;
+    for round in 1..=settings.iterations {
+        let of = format!("round {round} of {}", settings.iterations);
+        progress.step(&format!("{label}: {of}, {}", settings.reference.name()));
+        let r = render::render(
+            &settings.reference,
+            &case,
+            &settings.reference_args,
+            &Extras::default(),
+            &settings.conditions,
+        )?;
+        log.add(&format!("{label}, {of}: {}", settings.reference.name()), &r, patterns);
+        times.push("c_time", Some(r.ended.wall.as_secs_f64()));
+        times.push("c_sim", r.pixel_loop_s());
+        numbers.c_mem = numbers.c_mem.max(r.ended.peak_bytes);
+        reference.get_or_insert(r);
+
+        progress.step(&format!("{label}: {of}, {} cold", settings.candidate.name()));
+        let c = render::render(
+            &settings.candidate,
+            &case,
+            &settings.candidate_args,
+            &Extras::default(),
+            &settings.conditions,
+        )?;
+        log.add(&format!("{label}, {of}: {} cold", settings.candidate.name()), &c, patterns);
+        times.push("rust_time_cold", Some(c.ended.wall.as_secs_f64()));
+        let first = c.timings.as_ref().and_then(|t| t.renders.first());
+        times.push("rust_setup_cold", first.map(|t| t.setup_s));
+        times.push("rust_sim_cold", first.map(|t| t.sim_s).or_else(|| c.pixel_loop_s()));
+        numbers.rust_mem_cold =
+            numbers.rust_mem_cold.max(first.and_then(|t| t.peak_bytes).or(c.ended.peak_bytes));
+        numbers.cache_hit_cold = first.map(|t| t.cache_hit);
+        cold.get_or_insert(c);
+
+        if settings.candidate.kind == Kind::Rust {
+            progress.step(&format!("{label}: {of}, {} warm", settings.candidate.name()));
+            let extras = Extras { repeat: 1, ..Extras::default() };
+            let w = render::render(
+                &settings.candidate,
+                &case,
+                &settings.candidate_args,
+                &extras,
+                &settings.conditions,
+            )?;
+            log.add(&format!("{label}, {of}: {} warm", settings.candidate.name()), &w, patterns);
+            for t in warm_renders(w.timings.as_ref()) {
+                times.push("rust_time_warm", Some(t.total_s));
+                times.push("rust_setup_warm", Some(t.setup_s));
+                times.push("rust_sim_warm", Some(t.sim_s));
+                numbers.rust_mem_warm = numbers.rust_mem_warm.max(t.peak_bytes);
+                numbers.cache_hit_warm = Some(t.cache_hit);
+            }
+            warm.get_or_insert(w);
+        }
+    }
+    progress.step(&format!("{label}: comparing the images"));
+    let mut out = SizeResult {
+        verdict: Verdict::NotComparable,
+        problem: None,
+        sized: size.is_some(),
+        shape: cold.as_ref().and_then(|c| c.timings.as_ref()).map(|t| [t.fpixels, t.spixels]),
+        numbers,
+        cold: None,
+        warm: None,
+        profiled_image_identical: None,
+        profiled_renders: None,
+        planted: None,
+    };
+    judge(settings, &mut out, reference.as_ref(), cold.as_ref(), warm.as_ref());
+    fill(&mut out.numbers, &times, size, out.shape);
+    let folder = format!("{MEASURED}/{}", Capture::profile_folder(&out));
+    if settings.keep_artifacts {
+        for (name, run) in
+            [("reference.bin", &reference), ("candidate_cold.bin", &cold), ("candidate_warm.bin", &warm)]
+        {
+            if let Some(run) = run {
+                stamp.take(&format!("{folder}/{name}"), &run.image())?;
+            }
+        }
+    }
+    if settings.profile && settings.candidate.kind == Kind::Rust {
+        let plain = cold.as_ref().map(Rendered::image);
+        super::profile::run(settings, &case, &mut out, plain.as_deref(), &folder, stamp, log, progress)?;
+    }
+    Ok(out)
+}
+
+fn warm_renders(timings: Option<&Timings>) -> impl Iterator<Item = &RenderTimes> {
+    timings.into_iter().flat_map(|t| t.renders.iter().skip(1))
+}
+
+/// Compares and puts the comparisons through the gates.
+fn judge(
+    settings: &Settings,
+    out: &mut SizeResult,
+    reference: Option<&Rendered>,
+    cold: Option<&Rendered>,
+    warm: Option<&Rendered>,
+) {
+    let Some(reference) = reference else { return };
+    let compared = |candidate: &Rendered| -> std::result::Result<Judged, String> {
+        let (a, b) = (Image::open(&reference.image()), Image::open(&candidate.image()));
+        let a = a.map_err(|e| format!("reference {}: {e}", settings.reference.name()))?;
+        let b = b.map_err(|e| format!("candidate {}: {e}", settings.candidate.name()))?;
+        let comparison = metrics::compare(a.pixels(), b.pixels()).map_err(|e| e.to_string())?;
+        let (verdict, gates) = gates::judge(&settings.gates, &comparison);
+        Ok(Judged { comparison, gates, verdict })
+    };
+    let mut verdict = Verdict::Pass;
+    for (run, slot) in [(cold, &mut out.cold), (warm, &mut out.warm)] {
+        let Some(run) = run else { continue };
+        match compared(run) {
+            Ok(judged) => {
+                verdict = verdict.and(judged.verdict);
+                if judged.verdict == Verdict::NotComparable {
+                    let c = &judged.comparison;
+                    out.problem = Some(format!(
+                        "NaN or infinite values: {} in the reference, {} in the candidate",
+                        c.reference_non_finite, c.candidate_non_finite
+                    ));
+                }
+                *slot = Some(judged);
+            }
+            Err(problem) => {
+                verdict = Verdict::NotComparable;
+                out.problem = Some(problem);
+            }
+        }
+    }
+    out.verdict = if cold.is_some() { verdict } else { Verdict::NotComparable };
+    let n = &mut out.numbers;
+    if let Some(j) = &out.cold {
+        n.pixels = j.comparison.pixels;
+        n.correlation_cold = j.comparison.correlation;
+        n.one_minus_correlation_cold = j.comparison.one_minus_correlation;
+        n.sum_ratio_cold = j.comparison.sum_ratio;
+    }
+    if let Some(j) = &out.warm {
+        n.correlation_warm = j.comparison.correlation;
+        n.one_minus_correlation_warm = j.comparison.one_minus_correlation;
+        n.sum_ratio_warm = j.comparison.sum_ratio;
+    }
+}
+
+fn fill(n: &mut Numbers, times: &Times, size: Option<u32>, shape: Option<[u32; 2]>) {
+    n.size = size.or_else(|| shape.map(|[f, _]| f)).unwrap_or_default();
+    n.c_time = times.median("c_time");
+    n.c_sim = times.median("c_sim");
+    n.rust_time_cold = times.median("rust_time_cold");
+    n.rust_time_warm = times.median("rust_time_warm");
+    n.rust_setup_cold = times.median("rust_setup_cold");
+    n.rust_setup_warm = times.median("rust_setup_warm");
+    n.rust_sim_cold = times.median("rust_sim_cold");
+    n.rust_sim_warm = times.median("rust_sim_warm");
+    let ratio = |a: Option<f64>, b: Option<f64>| a.zip(b).filter(|(_, b)| *b > 0.0).map(|(a, b)| a / b);
+    n.speedup_cold = ratio(n.c_time, n.rust_time_cold);
+    n.speedup_warm = ratio(n.c_time, n.rust_time_warm);
+    n.cache_speedup = ratio(n.rust_setup_cold, n.rust_setup_warm);
+    for (name, _) in &times.taken {
+        if let Some(series) = stats::series(&times.of(name)) {
+            n.times.insert((*name).to_string(), series);
+        }
+    }
+}

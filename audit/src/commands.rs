@@ -1,0 +1,275 @@
+//! From the command line to the phases, and from what they found to what a person or a machine reads.
+
+use crate::capture::Settings;
+use crate::cli::{CaptureArgs, Cli, Command, Dtype};
+use crate::config;
+use crate::engines::Engine;
+use crate::engines::process::Limits;
+use crate::engines::render::Conditions;
+use crate::exit::{AuditError, Exit, Result};
+use crate::gates::Verdict;
+use crate::hot_loops::HotLoops;
+use crate::phases::{self, Context, Done};
+use crate::{case, environment, stamp};
+use serde_json::json;
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Carries out a command; the exit status.
+///
+/// # Errors
+/// Everything that ends a command, with the exit status it stands for.
+pub fn execute(cli: &Cli) -> Result<Exit> {
+    if let Command::Verify { stamp } = &cli.command {
+        return verify(stamp, cli.json);
+    }
+    let ctx = context(cli)?;
+    match &cli.command {
+        Command::Run(args) => {
+            let settings = settings(&ctx, args)?;
+            let outcome = phases::run::run(&ctx, &settings, args.outdir.as_deref())?;
+            report_run(&ctx, cli.json, &outcome)
+        }
+        Command::Inventory(args) => {
+            let done = phases::inventory::inventory(&ctx, &args.paths, args.outdir.as_deref())?;
+            report(&ctx, cli.json, &done, None)
+        }
+        Command::Capture(args) => {
+            let (done, _) = phases::capture::capture(&ctx, &settings(&ctx, args)?, args.outdir.as_deref())?;
+            report(&ctx, cli.json, &done, None)
+        }
+        Command::HotLoops(args) => {
+            let (done, hot) = phases::hot_loops::hot_loops(&ctx, args, args.outdir.as_deref())?;
+            report(&ctx, cli.json, &done, Some(&hot))
+        }
+        Command::Backlog(args) => {
+            let (done, _) = phases::backlog::backlog(&ctx, args, args.outdir.as_deref())?;
+            report(&ctx, cli.json, &done, None)
+        }
+        Command::Status => {
+            let status = phases::status::status(&ctx)?;
+            let text = if cli.json { pretty(&status)? } else { status.text(&ctx.root) };
+            print(&text)
+        }
+        Command::Verify { .. } | Command::Engine(_) => Ok(Exit::Pass), // dealt with before
+    }
+}
+
+fn context(cli: &Cli) -> Result<Context> {
+    let located = config::locate(cli.config.as_deref())?;
+    let reports = match &cli.reports {
+        Some(dir) => std::path::absolute(dir).map_err(|e| AuditError::failed(dir.display(), e))?,
+        None => located.root.join("reports"),
+    };
+    let initiative = cli.initiative.clone().unwrap_or_else(|| located.config.initiative.clone());
+    if initiative.is_empty()
+        || initiative.starts_with('.')
+        || !initiative.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+    {
+        return Err(AuditError::usage(format!(
+            "--initiative {initiative}: letters, digits, `-`, `_` and `.` only"
+        )));
+    }
+    let words: Vec<OsString> =
+        std::iter::once("bragg-audit".into()).chain(std::env::args_os().skip(1)).collect();
+    let command = case::paste(&words);
+    let environment = environment::collect(&located.root);
+    Ok(Context {
+        root: located.root,
+        config: located.config,
+        reports,
+        initiative,
+        quiet: cli.quiet || cli.json,
+        command,
+        environment,
+    })
+}
+
+fn settings(ctx: &Context, args: &CaptureArgs) -> Result<Settings> {
+    if args.dtype == Dtype::F32 {
+        return Err(AuditError::usage(
+            "--dtype f32: the candidate computes in f64 only so far; leave the flag out",
+        ));
+    }
+    let config = &ctx.config;
+    let own = !args.args.is_empty();
+    let (name, words) = if own {
+        ("own case", args.args.clone())
+    } else {
+        (config.case.name.as_str(), case::split_words("audit.toml [case] args", &config.case.args)?)
+    };
+    let sizes: Vec<Option<u32>> = match (args.sizes.is_empty(), own) {
+        (false, _) => args.sizes.iter().copied().map(Some).collect(),
+        (true, true) => vec![None],
+        (true, false) => config.case.sizes.iter().copied().map(Some).collect(),
+    };
+    let in_place = match &args.in_place {
+        Some(dir) if !dir.is_dir() => {
+            return Err(AuditError::usage(format!("--in-place {}: not a directory", dir.display())));
+        }
+        Some(dir) => Some(std::fs::canonicalize(dir).map_err(|e| AuditError::failed(dir.display(), e))?),
+        None => None,
+    };
+    let c_bin = args
+        .c_bin
+        .clone()
+        .or_else(|| std::env::var_os("NB_C_BIN").filter(|v| !v.is_empty()).map(PathBuf::from));
+    let engine = |given: Option<&String>, configured: &str| -> Result<Engine> {
+        let name = given.map_or(configured, String::as_str);
+        match &c_bin {
+            // a nanoBragg binary takes the bundled engine's place wherever that one was meant
+            Some(path) if name == "c" => Engine::resolve(&format!("c:{}", path.display())),
+            _ => Engine::resolve(name),
+        }
+    };
+    let more =
+        |flag: &str, words: Option<&String>| words.map_or(Ok(Vec::new()), |w| case::split_words(flag, w));
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    Ok(Settings {
+        case: case::Case::new(name, words)?,
+        sizes,
+        reference: engine(args.reference.as_ref(), &config.engines.reference)?,
+        candidate: engine(args.candidate.as_ref(), &config.engines.candidate)?,
+        reference_args: more("--reference-args", args.reference_args.as_ref())?,
+        candidate_args: more("--candidate-args", args.candidate_args.as_ref())?,
+        iterations: args.iterations.unwrap_or(config.capture.iterations),
+        conditions: Conditions {
+            limits: Limits {
+                time: Duration::from_secs(args.time_limit.unwrap_or(config.capture.time_limit_s)),
+                memory: environment::memory(),
+                output: 4 << 20,
+            },
+            threads: args.threads.map_or(cores, |n| n as usize),
+            in_place,
+            environment: Vec::new(),
+        },
+        gates: config.gates.clone(),
+        speed_target: config.capture.speed_target,
+        warm_setup_limit_ms: config.capture.warm_setup_limit_ms,
+        blocking_patterns: config.capture.blocking_patterns.clone(),
+        profile: !args.no_profile,
+        keep_artifacts: args.keep_artifacts,
+    })
+}
+
+/// A path as people near the root write it.
+fn short(ctx: &Context, path: &Path) -> String {
+    let here = std::env::current_dir().ok();
+    let base = here.as_deref().unwrap_or(&ctx.root);
+    path.strip_prefix(base).unwrap_or(path).display().to_string()
+}
+
+fn report(ctx: &Context, as_json: bool, done: &Done, hot: Option<&HotLoops>) -> Result<Exit> {
+    if as_json {
+        let value = json!({ "verdict": done.verdict, "exit": done.exit().code(), "phase": done.phase, "stamp": done.stamp, "line": done.line, "hottest": hottest(hot) });
+        print(&pretty(&value)?)?;
+        return Ok(done.exit());
+    }
+    let mut text = done.line.clone() + "\n";
+    if let Some(hot) = hot {
+        text.push_str(&hottest_lines(hot));
+    }
+    text.push_str(&format!("Summary  {}\n", short(ctx, &summary_of(&done.stamp))));
+    if done.verdict != Verdict::Pass {
+        text.push_str(&format!("Why      {}\n", short(ctx, &done.stamp.join("blockers.md"))));
+    }
+    text.push_str(&format!("Next     {}\n", phases::status::status(ctx)?.next));
+    print(&text)?;
+    Ok(done.exit())
+}
+
+fn report_run(ctx: &Context, as_json: bool, outcome: &phases::run::Outcome) -> Result<Exit> {
+    let capture = &outcome.phases[1];
+    let last = outcome.phases.last().unwrap_or(capture);
+    let exit = outcome.stopped.as_ref().map_or(capture.exit(), |e| e.exit);
+    if as_json {
+        let value = json!({
+            "verdict": capture.verdict, "exit": exit.code(), "line": capture.line, "phases": outcome.phases,
+            "summary": summary_of(&last.stamp), "hottest": hottest(outcome.hot.as_ref()),
+            "stopped": outcome.stopped.as_ref().map(|e| e.message.clone()),
+        });
+        print(&pretty(&value)?)?;
+        return Ok(exit);
+    }
+    let mut text = capture.line.clone() + "\n";
+    if let Some(hot) = &outcome.hot {
+        text.push_str(&hottest_lines(hot));
+    }
+    text.push_str(&format!("Summary  {}\n", short(ctx, &summary_of(&last.stamp))));
+    if capture.verdict != Verdict::Pass {
+        text.push_str(&format!("Why      {}\n", short(ctx, &capture.stamp.join("blockers.md"))));
+        text.push_str("Next     read it, mend the cause, then: bragg-audit run\n");
+    } else if let Some(error) = &outcome.stopped {
+        text.push_str(&format!("Stopped  {error}\n"));
+    } else {
+        text.push_str(&format!("Next     less {}\n", short(ctx, &last.stamp.join("backlog.md"))));
+    }
+    print(&text)?;
+    Ok(exit)
+}
+
+fn summary_of(stamp: &Path) -> PathBuf {
+    let plain = stamp.join("summary.md");
+    if plain.is_file() { plain } else { stamp.join("summary.UNRELIABLE.md") }
+}
+
+fn hottest(hot: Option<&HotLoops>) -> serde_json::Value {
+    let rows = hot.map(phases::hot_loops::ranked).unwrap_or_default();
+    rows.iter()
+        .take(3)
+        .map(|r| json!({ "loop_id": r.loop_id, "self_pct": r.self_pct, "time_pct": r.time_pct }))
+        .collect()
+}
+
+fn hottest_lines(hot: &HotLoops) -> String {
+    let mut text = String::from(
+        "Hottest loops (self time of the render's thread time, 95 % interval of the inclusive share)\n",
+    );
+    for (i, r) in phases::hot_loops::ranked(hot).iter().take(3).enumerate() {
+        let ci = r.ci_low.zip(r.ci_high).map_or(String::new(), |(a, b)| format!(" [{a:.1}, {b:.1}]"));
+        text.push_str(&format!(
+            "  {}. {:5.1} % self, {:5.1} %{ci} with what it contains  {}\n",
+            i + 1,
+            r.self_pct,
+            r.time_pct,
+            r.loop_id
+        ));
+    }
+    text
+}
+
+fn verify(path: &Path, as_json: bool) -> Result<Exit> {
+    if !path.join(stamp::CHECKSUMS).is_file() {
+        return Err(AuditError::usage(format!(
+            "{}: not a finished stamp (it has no {})",
+            path.display(),
+            stamp::CHECKSUMS
+        )));
+    }
+    let problems = stamp::verify(path)?;
+    let exit = if problems.is_empty() { Exit::Pass } else { Exit::Blocked };
+    if as_json {
+        print(&pretty(&json!({ "stamp": path, "exit": exit.code(), "problems": problems }))?)?;
+    } else if problems.is_empty() {
+        print(&format!("{}: every file is as it was written\n", path.display()))?;
+    } else {
+        print(&format!("{}: changed since it was written\n  {}\n", path.display(), problems.join("\n  ")))?;
+    }
+    Ok(exit)
+}
+
+fn pretty(value: &impl serde::Serialize) -> Result<String> {
+    serde_json::to_string_pretty(value).map(|t| t + "\n").map_err(|e| AuditError::failed("writing JSON", e))
+}
+
+/// Writes to standard output; a reader that went away is no error.
+fn print(text: &str) -> Result<Exit> {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(AuditError::failed("writing to standard output", e))
+        }
+        _ => Ok(Exit::Pass),
+    }
+}

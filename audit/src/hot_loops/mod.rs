@@ -1,0 +1,246 @@
+//! Phase B2: which loops the time goes to, from samples and spans, joined with the inventory.
+//!
+//! A sample counts once for every loop that contains one of its frames; the innermost loop gets it as self time. Only
+//! the render phase counts, in thread time: `%time` is a loop's inclusive share of it, `self%` adds up to 100 per source,
+//! with the rows [`BELOW`] and [`UNMATCHED`]. A span measures its thread's wall time and counts for its own `loop_id`.
+//!
+//! Rows are ordered by self time: the first one is where the time is, its callers follow.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::inventory::{Inventory, Priority, Status};
+use crate::profile::chrome::ChromeError;
+use crate::profile::samples::SamplesError;
+use crate::profile::symbols::SymbolsError;
+
+pub(crate) mod interval;
+mod rows;
+mod sampled;
+mod spanned;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub use table::COLUMNS;
+
+/// The form of the JSON.
+pub const SCHEMA: &str = "bragg-audit/hot-loops/1";
+/// `loop_id` of the row that holds the self time of all loops under the threshold.
+pub const BELOW: &str = "(below threshold)";
+/// `loop_id` of the row that holds the time that no loop of the inventory contains.
+pub const UNMATCHED: &str = "(unmatched)";
+/// Name of the sampling source.
+pub const SAMPLES: &str = "samples";
+/// Name of the source made of our own spans.
+pub const SPANS: &str = "spans";
+
+/// Where [`build`] takes its numbers from.
+#[derive(Debug, Clone, Copy)]
+pub struct Inputs<'a> {
+    /// The loops.
+    pub inventory: &'a Inventory,
+    /// A file of [`crate::profile::sampler`]; primary when present.
+    pub samples: Option<&'a Path>,
+    /// A Chrome trace whose spans name loops.
+    pub trace: Option<&'a Path>,
+    /// Inclusive share under which a loop has no row of its own, percent; usually 1.
+    pub threshold_pct: f64,
+}
+
+/// The hot loops of one run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HotLoops {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// The source to go by: [`SAMPLES`] where there are any, else [`SPANS`].
+    pub primary: String,
+    /// See [`Inputs::threshold_pct`].
+    pub threshold_pct: f64,
+    /// What each source saw, the primary one first.
+    pub sources: Vec<SourceSummary>,
+    /// Source by source, by self time; the two rows in parentheses last.
+    pub rows: Vec<HotLoop>,
+    /// What makes the profile not whole; empty when it may be believed.
+    pub problems: Vec<String>,
+}
+
+/// One source in numbers. What a source does not have is absent.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct SourceSummary {
+    /// [`SAMPLES`] or [`SPANS`].
+    pub name: String,
+    /// The file.
+    pub file: PathBuf,
+    /// How the numbers came about.
+    pub method: String,
+    /// 100 %: thread time of the render phase, milliseconds.
+    pub total_ms: f64,
+    /// Self time that no loop contains, percent.
+    pub unmatched_pct: f64,
+    /// Self time of loops under the threshold, percent.
+    pub below_threshold_pct: f64,
+    /// Threads with render time.
+    pub threads: u64,
+    /// Samples of the render phase that count.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub samples: Option<u64>,
+    /// Samples of idle threads in the render phase, set apart.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub idle_samples: Option<u64>,
+    /// Samples of threads that were waiting for a processor, set apart.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub late_samples: Option<u64>,
+    /// Samples lost.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub dropped: Option<u64>,
+    /// Stacks whose outer frames are missing, for either reason.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cut_stacks: Option<u64>,
+    /// Thread time before late threads were noticed, milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub unsampled_ms: Option<f64>,
+    /// Spans that were read.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub spans: Option<u64>,
+    /// Events lost: broken, cut off, or without a partner.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub lost: Option<u64>,
+    /// Kind of the intervals in the rows.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub interval: Option<String>,
+}
+
+/// One loop as one source saw it, or one of the rows [`BELOW`] and [`UNMATCHED`], which have a self time only.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HotLoop {
+    /// Path of the file from the root; empty in the rows in parentheses.
+    pub module: String,
+    /// First line.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub line: Option<u32>,
+    /// As in the inventory.
+    pub loop_id: String,
+    /// Inclusive share, percent; equals `self_pct` in the rows in parentheses.
+    pub time_pct: f64,
+    /// Exact number of times the loop was entered, where a span counts it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub call_count: Option<u64>,
+    /// For people; starts with UNRELIABLE in outputs that are.
+    pub notes: String,
+    /// Self share, percent.
+    pub self_pct: f64,
+    /// Enclosing function.
+    pub function: String,
+    /// 1 = outermost in its function.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub depth: Option<u32>,
+    /// Inclusive thread time, milliseconds.
+    pub inclusive_ms: f64,
+    /// Self thread time, milliseconds.
+    pub self_ms: f64,
+    /// Lower bound of `time_pct`, percent, where it is an estimate.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ci_low: Option<f64>,
+    /// Upper bound of `time_pct`, percent.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ci_high: Option<f64>,
+    /// Exact number of iterations, where it was counted.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub trip_count: Option<u64>,
+    /// What the compiler's evidence says, where there is any.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub vectorized: Option<bool>,
+    /// As in the inventory.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub status: Option<Status>,
+    /// HIGH from 10 % self time, MEDIUM from 1 %, LOW below.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub priority: Option<Priority>,
+    /// [`SAMPLES`] or [`SPANS`].
+    pub source: String,
+}
+
+/// Why there are no hot loops.
+#[derive(Debug, thiserror::Error)]
+pub enum HotLoopsError {
+    /// Nothing to go by.
+    #[error("neither samples nor a trace: capture with --profile first")]
+    NoSource,
+    /// The samples file.
+    #[error(transparent)]
+    Samples(#[from] SamplesError),
+    /// The binary that the samples fell in.
+    #[error(transparent)]
+    Symbols(#[from] SymbolsError),
+    /// The trace.
+    #[error(transparent)]
+    Trace(#[from] ChromeError),
+    /// The table could not be written.
+    #[error("writing the hot loops: {0}")]
+    Write(#[from] std::io::Error),
+}
+
+/// What a source measured, before it becomes rows. Times in milliseconds.
+#[derive(Debug, Default)]
+struct Measured {
+    summary: SourceSummary,
+    /// By index into the inventory's loops.
+    loops: HashMap<usize, Time>,
+    unmatched_ms: f64,
+    /// Exact entries of loops.
+    calls: HashMap<usize, u64>,
+    problems: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Time {
+    inclusive_ms: f64,
+    self_ms: f64,
+}
+
+/// Joins the sources with the inventory.
+///
+/// # Errors
+/// Without any source; when a file cannot be read; when a sampled binary has changed since.
+pub fn build(inputs: Inputs<'_>) -> Result<HotLoops, HotLoopsError> {
+    let index = Index::of(inputs.inventory);
+    let sampled = inputs.samples.map(|path| sampled::measure(path, &index)).transpose()?;
+    let spanned = inputs.trace.map(|path| spanned::measure(path, &index)).transpose()?;
+    let mut sources: Vec<Measured> = sampled.into_iter().chain(spanned).collect();
+    let primary = sources.first().ok_or(HotLoopsError::NoSource)?.summary.name.clone();
+    let rows = rows::rows(&mut sources, inputs.inventory, inputs.threshold_pct);
+    Ok(HotLoops {
+        schema: SCHEMA.into(),
+        primary,
+        threshold_pct: inputs.threshold_pct,
+        problems: sources.iter_mut().flat_map(|s| std::mem::take(&mut s.problems)).collect(),
+        sources: sources.into_iter().map(|s| s.summary).collect(),
+        rows,
+    })
+}
+
+/// The inventory with a way from ids to indices.
+struct Index<'a> {
+    inventory: &'a Inventory,
+    by_id: HashMap<&'a str, usize>,
+}
+
+impl<'a> Index<'a> {
+    fn of(inventory: &'a Inventory) -> Index<'a> {
+        let by_id = inventory.loops.iter().enumerate().map(|(i, l)| (l.loop_id.as_str(), i)).collect();
+        Index { inventory, by_id }
+    }
+
+    fn id(&self, loop_id: &str) -> Option<usize> {
+        self.by_id.get(loop_id).copied()
+    }
+
+    /// The loops around a position, innermost first.
+    fn around(&self, file: &str, line: u32, column: Option<u32>) -> impl Iterator<Item = usize> {
+        let outermost_first = self.inventory.enclosing(file, line, column);
+        outermost_first.into_iter().rev().filter_map(|l| self.id(&l.loop_id))
+    }
+}

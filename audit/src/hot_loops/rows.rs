@@ -1,0 +1,150 @@
+//! From measured times to the rows of the table: shares, intervals, threshold, notes.
+
+use std::collections::HashMap;
+
+use super::{BELOW, HotLoop, Measured, Time, UNMATCHED, interval};
+use crate::inventory::{Inventory, Loop, Priority, Status};
+
+/// Percentage points by which two sources may differ before a row says so.
+const DISAGREEMENT_PCT: f64 = 3.0;
+
+/// All rows, source by source. Also writes the two shares in parentheses into each summary.
+pub(super) fn rows(sources: &mut [Measured], inventory: &Inventory, threshold_pct: f64) -> Vec<HotLoop> {
+    let calls: HashMap<usize, u64> = sources.iter().flat_map(|s| &s.calls).map(|(&i, &n)| (i, n)).collect();
+    let mut all = Vec::new();
+    for at in 0..sources.len() {
+        let (below_ms, mut rows) = listed(sources, at, inventory, &calls, threshold_pct);
+        rows.sort_by(|a, b| {
+            b.self_ms
+                .total_cmp(&a.self_ms)
+                .then(b.inclusive_ms.total_cmp(&a.inclusive_ms))
+                .then(a.loop_id.cmp(&b.loop_id))
+        });
+        all.append(&mut rows);
+        let source = &mut sources[at];
+        let total = source.summary.total_ms;
+        source.summary.below_threshold_pct = percent(below_ms, total);
+        source.summary.unmatched_pct = percent(source.unmatched_ms, total);
+        if total > 0.0 {
+            let under = format!("self time of the loops under {threshold_pct} % inclusive");
+            all.push(remainder(BELOW, below_ms, total, under, &source.summary.name));
+            let outside = "self time outside of every loop of the inventory".to_owned();
+            all.push(remainder(UNMATCHED, source.unmatched_ms, total, outside, &source.summary.name));
+        }
+    }
+    all
+}
+
+fn listed(
+    sources: &[Measured],
+    at: usize,
+    inventory: &Inventory,
+    calls: &HashMap<usize, u64>,
+    threshold_pct: f64,
+) -> (f64, Vec<HotLoop>) {
+    let source = &sources[at];
+    let (mut below_ms, mut rows) = (0.0, Vec::new());
+    for (&index, &time) in &source.loops {
+        let one = &inventory.loops[index];
+        let time_pct = percent(time.inclusive_ms, source.summary.total_ms);
+        if time_pct < threshold_pct {
+            below_ms += time.self_ms;
+            continue;
+        }
+        let mut row = row(one, time, source, calls.get(&index).copied());
+        let others = sources.iter().enumerate().filter(|(i, _)| *i != at).map(|(_, other)| other);
+        row.notes = notes(&row, threshold_pct, others.filter_map(|other| compared(other, index))).join("; ");
+        rows.push(row);
+    }
+    (below_ms, rows)
+}
+
+fn row(one: &Loop, time: Time, source: &Measured, call_count: Option<u64>) -> HotLoop {
+    let total = source.summary.total_ms;
+    let share = (time.inclusive_ms / total).min(1.0);
+    let bounds = source.summary.samples.and_then(|n| interval::wilson(share, n as f64));
+    let self_pct = percent(time.self_ms, total);
+    HotLoop {
+        module: one.module.clone(),
+        line: Some(one.line),
+        loop_id: one.loop_id.clone(),
+        time_pct: percent(time.inclusive_ms, total),
+        call_count,
+        notes: String::new(),
+        self_pct,
+        function: one.function.clone(),
+        depth: Some(one.depth),
+        inclusive_ms: time.inclusive_ms,
+        self_ms: time.self_ms,
+        ci_low: bounds.map(|(low, _)| 100.0 * low),
+        ci_high: bounds.map(|(_, high)| 100.0 * high),
+        trip_count: None,
+        vectorized: match one.status {
+            Status::Vectorized => Some(true),
+            Status::Todo => Some(false),
+            Status::Safe | Status::Uncertain => None,
+        },
+        status: Some(one.status),
+        priority: Some(priority(self_pct)),
+        source: source.summary.name.clone(),
+    }
+}
+
+fn remainder(loop_id: &str, ms: f64, total_ms: f64, notes: String, source: &str) -> HotLoop {
+    HotLoop {
+        module: String::new(),
+        line: None,
+        loop_id: loop_id.into(),
+        time_pct: percent(ms, total_ms),
+        call_count: None,
+        notes,
+        self_pct: percent(ms, total_ms),
+        function: String::new(),
+        depth: None,
+        inclusive_ms: ms,
+        self_ms: ms,
+        ci_low: None,
+        ci_high: None,
+        trip_count: None,
+        vectorized: None,
+        status: None,
+        priority: None,
+        source: source.into(),
+    }
+}
+
+/// HIGH from 10 % self time, MEDIUM from 1 %.
+fn priority(self_pct: f64) -> Priority {
+    match self_pct {
+        p if p >= 10.0 => Priority::High,
+        p if p >= 1.0 => Priority::Medium,
+        _ => Priority::Low,
+    }
+}
+
+/// Another source's name and inclusive share of a loop, if it knows the loop.
+fn compared(other: &Measured, index: usize) -> Option<(&str, f64)> {
+    let time = other.loops.get(&index)?;
+    Some((&other.summary.name, percent(time.inclusive_ms, other.summary.total_ms)))
+}
+
+fn notes<'a>(row: &HotLoop, threshold_pct: f64, others: impl Iterator<Item = (&'a str, f64)>) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let (Some(low), Some(high)) = (row.ci_low, row.ci_high)
+        && low < threshold_pct
+        && threshold_pct <= high
+    {
+        notes.push(format!("interval straddles the {threshold_pct} % threshold"));
+    }
+    for (name, pct) in others {
+        let outside = row.ci_low.is_none_or(|low| pct < low) || row.ci_high.is_none_or(|high| pct > high);
+        if (pct - row.time_pct).abs() > DISAGREEMENT_PCT && outside {
+            notes.push(format!("{name} disagree: {pct:.1} %"));
+        }
+    }
+    notes
+}
+
+fn percent(part: f64, whole: f64) -> f64 {
+    if whole > 0.0 { 100.0 * part / whole } else { 0.0 }
+}

@@ -1,0 +1,186 @@
+//! Phase B1 as a command: capture, verdict, stamp, ledger; `blockers.md` when it is not a pass.
+
+use super::{Context, Done, GateLine, PhaseVerdict, VERDICT_SCHEMA, checklist, exit_of};
+use crate::capture::model::Capture;
+use crate::capture::{self, Settings};
+use crate::exit::Result;
+use crate::gates::Verdict;
+use crate::inventory::Inventory;
+use crate::ledger;
+use crate::progress::Progress;
+use crate::report::summary::{LoopRow, Loops, Summary, summary};
+use crate::report::{blockers, capture as parts};
+use std::path::Path;
+
+/// Captures, and leaves a stamp whatever the verdict is.
+///
+/// # Errors
+/// When an engine fails, the stamp cannot be written, or the run is interrupted.
+pub fn capture(ctx: &Context, settings: &Settings, outdir: Option<&Path>) -> Result<(Done, Capture)> {
+    let writer = ctx.begin("b1", outdir)?;
+    let progress = Progress::new(ctx.quiet, settings.steps());
+    let record = capture::capture(settings, &writer, &progress)?;
+    drop(progress);
+    let (history, _) = ledger::read(&ctx.ledger());
+    let verdict = phase_verdict(&writer.name, &record);
+    ctx.write_common(&writer, &verdict, &record.engine_commands)?;
+    if record.verdict != Verdict::Pass {
+        writer.write("blockers.md", blockers::blockers(&record, &history, &ctx.command))?;
+    }
+    let previous = history.iter().rev().find(|l| l.phase == "b1" && l.case.as_deref() == Some(&record.case));
+    let text = summary(&Summary {
+        title: "Parity and timing (phase B1)",
+        stamp: &writer.name,
+        reliable: true,
+        verdict: (record.verdict, verdict_text(&record)),
+        command: &ctx.command,
+        environment: &ctx.environment,
+        capture: Some(&record),
+        own: String::new(),
+        loops: static_candidates(ctx),
+        parents: &[],
+        previous,
+        blockers: blocker_rows(&record),
+        artifacts: checklist(&writer, &expected(&record, settings)),
+        next: next(ctx, &record),
+    });
+    writer.write("summary.md", text)?;
+    let line = parts::verdict_line(&record);
+    let done = Done { phase: "b1".into(), stamp: writer.finish()?, verdict: record.verdict, line };
+    ctx.record(&done, Some(&record))?;
+    Ok((done, record))
+}
+
+fn verdict_text(record: &Capture) -> String {
+    parts::verdict_line(record).split_once(" — ").map_or(String::new(), |(_, t)| t.to_owned())
+}
+
+fn phase_verdict(stamp: &str, record: &Capture) -> PhaseVerdict {
+    let mut gates = Vec::new();
+    let mut reasons: Vec<String> = record.sizes.iter().filter_map(|z| z.problem.clone()).collect();
+    if !record.self_check.deterministic() {
+        reasons.push(parts::determinism(record));
+    }
+    for size in &record.sizes {
+        for (render, judged) in [("cold", &size.cold), ("warm", &size.warm)] {
+            for outcome in judged.iter().flat_map(|j| &j.gates) {
+                let image = format!("{}, {render}", parts::size_name(size));
+                if !outcome.passed {
+                    reasons.push(format!(
+                        "{image}: {} is {}, required {}",
+                        outcome.gate.metric,
+                        outcome.actual.map_or("undefined".into(), |a| a.to_string()),
+                        outcome.gate.limit
+                    ));
+                }
+                gates.push(GateLine { image, outcome: outcome.clone() });
+            }
+        }
+    }
+    reasons.extend(record.profile_problems.iter().cloned());
+    PhaseVerdict {
+        schema: VERDICT_SCHEMA.into(),
+        phase: "b1".into(),
+        stamp: stamp.into(),
+        verdict: record.verdict,
+        exit: exit_of(record.verdict).code(),
+        reliable: true,
+        profile_whole: Some(record.profile_is_whole()),
+        reasons,
+        parents: Vec::new(),
+        gates,
+    }
+}
+
+/// Before phase B2 only the sources can say where loops nest deepest.
+fn static_candidates(ctx: &Context) -> Loops {
+    match Inventory::scan(&ctx.root, &ctx.config.inventory.paths) {
+        Ok(inventory) if !inventory.loops.is_empty() => {
+            let mut loops: Vec<_> =
+                inventory.loops.iter().filter(|l| l.status != crate::inventory::Status::Safe).collect();
+            loops.sort_by(|a, b| b.depth.cmp(&a.depth).then_with(|| a.loop_id.cmp(&b.loop_id)));
+            let row = |l: &&crate::inventory::Loop| LoopRow {
+                loop_id: l.loop_id.clone(),
+                share: l.depth.to_string(),
+                self_share: l.trip_count_hint.clone().unwrap_or_else(|| "unknown".into()),
+                status: l.status.name().into(),
+                notes: format!("`{}`", l.header.replace('`', "'")),
+            };
+            Loops::Static(loops.iter().take(5).map(row).collect())
+        }
+        Ok(_) => Loops::Unknown("No loops in the sources named by `[inventory] paths`.".into()),
+        Err(e) => Loops::Unknown(format!("Unmeasured, and the sources could not be read: {e}.")),
+    }
+}
+
+fn blocker_rows(record: &Capture) -> Vec<[String; 4]> {
+    let again = format!("bragg-audit capture {}", record.same_case());
+    let mut rows = Vec::new();
+    if record.verdict != Verdict::Pass {
+        rows.push([
+            parts::verdict_line(record),
+            "times, trace and samples describe another answer: phases B2 and B3 refuse".into(),
+            "see blockers.md".into(),
+            format!("`{again}`"),
+        ]);
+    }
+    for problem in &record.profile_problems {
+        rows.push([
+            problem.clone(),
+            "phase B2 refuses: the profile is not whole".into(),
+            "capture again with a whole profile".into(),
+            format!("`{again}`"),
+        ]);
+    }
+    rows
+}
+
+fn expected(record: &Capture, settings: &Settings) -> Vec<(&'static str, &'static str)> {
+    let mut list = vec![
+        ("commands.txt", "missing"),
+        ("env.json", "missing"),
+        ("verdict.json", "missing"),
+        ("inputs.json", "missing"),
+        ("profile_run.log", "missing"),
+        ("collect.log", "missing"),
+    ];
+    if !settings.profile {
+        list.push(("trace.json", "not taken (--no-profile)"));
+    }
+    if record.verdict != Verdict::Pass {
+        list.push(("blockers.md", "missing"));
+    }
+    if !settings.keep_artifacts {
+        list.push(("images", "not kept (--keep-artifacts keeps them)"));
+    }
+    list
+}
+
+fn next(ctx: &Context, record: &Capture) -> Vec<(String, String)> {
+    let reports = reports_flag(ctx);
+    match record.verdict {
+        Verdict::Pass if record.profile_is_whole() => {
+            vec![(format!("bragg-audit hot-loops{reports}"), "Parity holds: find the hot loops".into())]
+        }
+        Verdict::Pass => vec![(
+            format!("bragg-audit capture{reports}"),
+            "Parity holds, the profile is not whole: capture again".into(),
+        )],
+        _ => vec![(
+            format!("bragg-audit capture{reports} {}", record.same_case()),
+            "Read blockers.md, mend the cause, and capture again".into(),
+        )],
+    }
+}
+
+/// The flags that lead another command to the same stamps.
+pub(super) fn reports_flag(ctx: &Context) -> String {
+    let mut text = String::new();
+    if ctx.reports != ctx.root.join("reports") {
+        text.push_str(&format!(" --reports {}", crate::case::paste(&[ctx.reports.clone().into_os_string()])));
+    }
+    if ctx.initiative != ctx.config.initiative {
+        text.push_str(&format!(" --initiative {}", ctx.initiative));
+    }
+    text
+}

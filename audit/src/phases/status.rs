@@ -1,0 +1,138 @@
+//! `status`: the phases of an initiative, what blocks what, and the command that comes next.
+
+use super::{Context, PhaseVerdict};
+use crate::exit::Result;
+use crate::gates::Verdict;
+use crate::ledger;
+use crate::stamp;
+use serde::Serialize;
+use std::fmt::Write;
+
+/// One phase.
+#[derive(Debug, Serialize)]
+pub struct PhaseState {
+    /// `a`, `b1`, `b2`, `b3`.
+    pub phase: String,
+    /// What it is called.
+    pub title: String,
+    /// Its newest stamp.
+    pub stamp: Option<std::path::PathBuf>,
+    /// That stamp's verdict.
+    pub verdict: Option<Verdict>,
+    /// Whether the next phase may build on it, and if not, why.
+    pub problem: Option<String>,
+}
+
+/// The state of an initiative.
+#[derive(Debug, Serialize)]
+pub struct Status {
+    /// Which.
+    pub initiative: String,
+    /// Its phases in order.
+    pub phases: Vec<PhaseState>,
+    /// Attempts in the ledger.
+    pub attempts: usize,
+    /// Lines of the ledger that cannot be read.
+    pub broken_ledger_lines: usize,
+    /// The command that comes next.
+    pub next: String,
+}
+
+const PHASES: [(&str, &str, &str); 4] = [
+    ("a", "inventory", "inventory"),
+    ("b1", "capture", "capture"),
+    ("b2", "hot loops", "hot-loops"),
+    ("b3", "backlog", "backlog"),
+];
+
+/// Reads the newest stamp of every phase.
+///
+/// # Errors
+/// When a stamp that looks finished cannot be read.
+pub fn status(ctx: &Context) -> Result<Status> {
+    let mut phases = Vec::new();
+    let mut next = None;
+    let mut above: Vec<(String, String)> = Vec::new(); // phase and newest stamp of what lies above
+    for (phase, title, command) in PHASES {
+        let stamp = stamp::latest(&ctx.phase_dir(phase));
+        let verdict: Option<PhaseVerdict> =
+            stamp.as_ref().map(|s| stamp::read_json(s, "verdict.json")).transpose()?;
+        let problem = match &verdict {
+            None => Some("not done".to_string()),
+            Some(v) if v.verdict != Verdict::Pass => {
+                Some(format!("{}: {}", v.verdict.text(), v.reasons.first().cloned().unwrap_or_default()))
+            }
+            Some(v) if !v.reliable => Some("UNRELIABLE: a gate before it was overridden".into()),
+            Some(v) if v.profile_whole == Some(false) => {
+                Some(format!("no whole profile: {}", v.reasons.join("; ")))
+            }
+            Some(v) => v.parents.iter().find_map(|p| {
+                let newest = above.iter().find(|(phase, _)| *phase == p.phase).map(|(_, s)| s.as_str());
+                (newest != Some(p.stamp.as_str()))
+                    .then(|| format!("older than the newest stamp of phase {}", p.phase.to_uppercase()))
+            }),
+        };
+        if problem.is_some() && next.is_none() {
+            next = Some(format!("bragg-audit {command}{}", super::capture::reports_flag(ctx)));
+        }
+        if let Some(s) = &stamp {
+            above.push((phase.into(), stamp::name_of(s)));
+        }
+        phases.push(PhaseState {
+            phase: phase.into(),
+            title: title.into(),
+            stamp,
+            verdict: verdict.map(|v| v.verdict),
+            problem,
+        });
+    }
+    let (lines, broken) = ledger::read(&ctx.ledger());
+    let next = next.unwrap_or_else(|| format!("bragg-audit run{}", super::capture::reports_flag(ctx)));
+    Ok(Status {
+        initiative: ctx.initiative.clone(),
+        phases,
+        attempts: lines.len(),
+        broken_ledger_lines: broken,
+        next,
+    })
+}
+
+impl Status {
+    /// The drawing for a terminal.
+    #[must_use]
+    pub fn text(&self, root: &std::path::Path) -> String {
+        let mut t = format!("Initiative {}: {} attempts in the ledger\n\n", self.initiative, self.attempts);
+        let mut blocked: Option<&PhaseState> = None;
+        for p in &self.phases {
+            let waits = blocked.is_some_and(|b| b.phase != "a");
+            let mark = match (&p.stamp, &p.problem) {
+                (Some(_), None) if !waits => "✔",
+                (Some(_), _) => "✘",
+                (None, _) => "·",
+            };
+            let stamp = p
+                .stamp
+                .as_ref()
+                .map_or("—".into(), |s| s.strip_prefix(root).unwrap_or(s).display().to_string());
+            let _ = write!(t, "  {mark} {:<3} {:<10} {stamp}", p.phase.to_uppercase(), p.title);
+            if let Some(problem) = &p.problem {
+                let _ = write!(t, "\n      {problem}");
+            }
+            if let Some(b) = blocked
+                && p.phase > b.phase
+                && b.phase != "a"
+            {
+                let _ = write!(t, "\n      waits for {}", b.phase.to_uppercase());
+            }
+            if p.problem.is_some() && blocked.is_none() {
+                blocked = Some(p);
+            }
+            t.push('\n');
+        }
+        if self.broken_ledger_lines > 0 {
+            let _ = writeln!(t, "\n  {} lines of the ledger cannot be read", self.broken_ledger_lines);
+        }
+        let _ = writeln!(t, "\nNext: {}", self.next);
+        t
+    }
+}

@@ -1,0 +1,226 @@
+//! Traces drawn by hand, cut, broken and random.
+
+use std::path::Path;
+
+use proptest::prelude::*;
+
+use super::*;
+
+const NESTED: &str = r#"[
+{"ph":"M","pid":1,"tid":3,"name":"thread_name","args":{"name":"worker"}},
+{"ph":"B","pid":1,"tid":3,"ts":10.0,"name":"band","args":{"loop_id":"\"src/a.rs::f#1\"","rows":"16"}},
+{"ph":"X","pid":1,"tid":3,"ts":12.5,"dur":2.5,"name":"inner, \"{quoted}]\" é","args":{"loop_id":"src/a.rs::f#2"}},
+{"ph":"X","pid":1,"tid":"main","ts":0,"dur":100,"name":"render"},
+{"ph":"E","pid":1,"tid":3,"ts":20.0,"name":"band"},
+{"ph":"i","pid":1,"tid":3,"ts":21.0,"name":"note","s":"t"},
+{"ph":"C","pid":1,"tid":3,"ts":22,"name":"memory","args":{"bytes":3}}
+]"#;
+
+fn parse(text: &str) -> Trace {
+    Trace::parse(text.as_bytes()).expect("starts like a trace")
+}
+
+fn share(trace: &Trace, name: &str) -> Share {
+    let totals = trace.totals();
+    let total = totals.iter().find(|t| trace.keys[t.key as usize].name == name).expect(name);
+    total.total()
+}
+
+fn us(n: u64) -> u64 {
+    n * 1000
+}
+
+#[test]
+fn self_time_is_what_inner_spans_leave() {
+    let trace = parse(NESTED);
+    assert!(trace.counts.whole(), "{:?}", trace.counts);
+    assert_eq!((trace.counts.events, trace.counts.spans), (7, 3));
+    assert_eq!(share(&trace, "band"), Share { inclusive_ns: 10_000, self_ns: 7_500 });
+    assert_eq!(share(&trace, "inner, \"{quoted}]\" é"), Share { inclusive_ns: 2_500, self_ns: 2_500 });
+    assert_eq!(share(&trace, "render"), Share { inclusive_ns: 100_000, self_ns: 100_000 });
+    assert_eq!(trace.keys[0].loop_id.as_deref(), Some("src/a.rs::f#1"), "debug quotes are taken off");
+    assert_eq!(trace.threads[0].name.as_deref(), Some("worker"));
+    assert_eq!(trace.threads[1].tid, "main");
+    let others: Vec<(&str, u64)> = trace.counts.others.iter().map(|(k, &v)| (k.as_str(), v)).collect();
+    assert_eq!(others, [("C", 1), ("M", 1), ("i", 1)]);
+}
+
+#[test]
+fn the_object_form_holds_the_same() {
+    let text = format!(
+        "\u{feff} {{\"meta\": [1, {{\"a\": null}}], \"traceEvents\": {NESTED}, \"displayTimeUnit\": \"ms\"}}"
+    );
+    let (object, list) = (parse(&text), parse(NESTED));
+    assert_eq!(object, list);
+    assert!(object.counts.whole());
+}
+
+#[test]
+fn recursion_counts_once_in_inclusive_time() {
+    let trace = parse(
+        r#"[{"ph":"X","ts":0,"dur":10,"name":"f"},{"ph":"X","ts":2,"dur":6,"name":"f"},{"ph":"X","ts":3,"dur":1,"name":"g"}]"#,
+    );
+    assert_eq!(share(&trace, "f"), Share { inclusive_ns: us(10), self_ns: us(9) });
+    assert_eq!(trace.totals()[0].calls, 2);
+}
+
+#[test]
+fn overlapping_spans_add_up_to_the_covered_time() {
+    let trace = parse(r#"[{"ph":"X","ts":5,"dur":10,"name":"b"},{"ph":"X","ts":0,"dur":10,"name":"a"}]"#);
+    assert_eq!(share(&trace, "a"), Share { inclusive_ns: us(10), self_ns: us(5) });
+    assert_eq!(share(&trace, "b"), Share { inclusive_ns: us(10), self_ns: us(10) });
+}
+
+#[test]
+fn threads_are_told_apart_by_process_and_by_large_numbers() {
+    let trace = parse(
+        r#"[{"ph":"X","pid":1,"tid":9007199254740993,"ts":0,"dur":1,"name":"a"},
+            {"ph":"X","pid":1,"tid":9007199254740992,"ts":0,"dur":1,"name":"a"},
+            {"ph":"X","pid":"1","tid":9007199254740992,"ts":0,"dur":1,"name":"a"},
+            {"ph":"X","pid":2,"tid":9007199254740992,"ts":0,"dur":1,"name":"a"}]"#,
+    );
+    assert_eq!(trace.threads.len(), 3);
+    assert_eq!(trace.totals()[0].threads.len(), 3);
+}
+
+#[test]
+fn lost_partners_are_counted() {
+    let trace = parse(
+        r#"[{"ph":"E","ts":1,"name":"a"},{"ph":"B","ts":2,"name":"a"},{"ph":"B","ts":3,"name":"b"},
+            {"ph":"E","ts":5,"name":"a"},{"ph":"B","ts":6,"name":"c"}]"#,
+    );
+    let counts = &trace.counts;
+    assert_eq!((counts.unmatched_ends, counts.unclosed, counts.spans), (1, 2, 1));
+    assert!(!counts.whole());
+    assert_eq!(share(&trace, "a"), Share { inclusive_ns: us(3), self_ns: us(3) });
+}
+
+#[test]
+fn an_end_may_leave_out_its_name() {
+    let trace = parse(
+        r#"[{"ph":"B","ts":2,"name":"a"},{"ph":"B","ts":3,"name":"b"},{"ph":"E","ts":5},{"ph":"E","ts":9}]"#,
+    );
+    assert!(trace.counts.whole());
+    assert_eq!(share(&trace, "a"), Share { inclusive_ns: us(7), self_ns: us(5) });
+}
+
+#[test]
+fn broken_events_cost_only_themselves() {
+    let before = r#"{"ph":"X","ts":0,"dur":1,"name":"a"}"#;
+    let broken: [&[u8]; 7] = [
+        br#"{"ph":"X","ts":1,"dur":1,"name":"bad \q escape"}"#,
+        b"{\"ph\":\"X\",\"ts\":1,\"dur\":1,\"name\":\"\xff\xfe\"}",
+        br#"{"ph":"X","ts":1,"dur":,"name":"b"}"#,
+        br#"{"ph":"X","dur":1,"name":"no time"}"#,
+        br#"{"ph":"X","ts":"soon","name":"no number"}"#,
+        b"nonsense",
+        br#"{"ph":"X","ts":01,"args":{"deep":[{}]}}"#,
+    ];
+    for bytes in broken {
+        let all = [b"[", before.as_bytes(), b",", bytes, b",", before.as_bytes(), b"]"].concat();
+        let trace = Trace::parse(&all).expect("starts like a trace");
+        let text = String::from_utf8_lossy(bytes);
+        assert_eq!((trace.counts.spans, trace.counts.broken, trace.counts.cut), (2, 1, false), "{text}");
+    }
+}
+
+#[test]
+fn odd_values_are_not_broken() {
+    let trace = parse(
+        r#"[{"ph":"X","ts":"1.5","dur":2,"name":7,"args":"text","pid":null,"tid":[1,2]},
+            {"ph":"X","ts":1,"name":{"a":1},"args":[1]},
+            {"ph":"X","ts":-3.5,"dur":1,"name":"x","args":{"loop_id":null,"more":{"deep":[1,{"loop_id":"no"}]}}},
+            {"ph":"Q","name":"unknown"},{"ph":"long"},{}]"#,
+    );
+    assert!(trace.counts.whole(), "{:?}", trace.counts);
+    assert_eq!((trace.counts.events, trace.counts.spans), (6, 3));
+    assert_eq!(trace.counts.others.get("?"), Some(&2));
+    assert!(trace.keys.iter().all(|k| k.loop_id.is_none()));
+}
+
+/// Every event that stands whole before the cut is read, and the cut is noticed unless nothing is missing.
+#[test]
+fn a_file_cut_at_any_byte_gives_what_stands_before_the_cut() {
+    let object = format!("{{\"traceEvents\":{NESTED},\"after\":{{\"x\":[1,2]}}}}");
+    for text in [NESTED, &object] {
+        let whole = parse(text);
+        let ends: Vec<usize> = text
+            .match_indices("},\n")
+            .map(|(at, _)| at + 1)
+            .chain(text.rfind("}\n]").map(|at| at + 1))
+            .collect();
+        assert_eq!(ends.len(), 7);
+        for cut in 0..text.len() {
+            let trace = Trace::parse(&text.as_bytes()[..cut]).expect("starts like a trace");
+            let expected = ends.iter().filter(|&&end| end <= cut).count() as u64;
+            assert_eq!(trace.counts.events, expected, "cut at {cut}");
+            assert!(trace.counts.cut && !trace.counts.whole(), "cut at {cut}");
+            assert_eq!(trace.counts.unclosed, u64::from(ends[1] <= cut && cut < ends[4]), "cut at {cut}");
+            let from = ends.iter().rev().find(|&&end| end <= cut).copied().unwrap_or(0);
+            assert!(trace.counts.bytes_lost <= (cut - from) as u64, "cut at {cut}");
+        }
+        assert!(whole.counts.whole());
+    }
+}
+
+#[test]
+fn what_is_no_trace_is_refused_by_name() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "GIF89a").unwrap();
+    let message = Trace::read(file.path()).unwrap_err().to_string();
+    assert!(message.contains(file.path().to_str().unwrap()), "{message}");
+    std::fs::write(file.path(), "").unwrap();
+    assert!(Trace::read(file.path()).unwrap().counts.cut);
+    assert!(Trace::read(Path::new("/nowhere/trace.json")).is_err());
+}
+
+/// Random spans of one thread: self times add up to the time that any span covers.
+fn spans() -> impl Strategy<Value = Vec<(u64, u64, u8)>> {
+    prop::collection::vec((0u64..1000, 0u64..300, 0u8..4), 0..40)
+}
+
+proptest! {
+    #[test]
+    fn self_times_add_up_to_the_covered_time(spans in spans()) {
+        let events: Vec<String> = spans
+            .iter()
+            .map(|(ts, dur, name)| format!(r#"{{"ph":"X","ts":{ts},"dur":{dur},"name":"{name}"}}"#))
+            .collect();
+        let trace = parse(&format!("[{}]", events.join(",")));
+        let covered = (0..1300).filter(|t| spans.iter().any(|(ts, dur, _)| ts <= t && *t < ts + dur)).count();
+        let sum: u64 = trace.totals().iter().map(|t| t.total().self_ns).sum();
+        prop_assert_eq!(sum, us(covered as u64));
+        for total in trace.totals() {
+            let name = &trace.keys[total.key as usize].name;
+            let of_name = |t: &u64| spans.iter().any(|(ts, dur, n)| n.to_string() == *name && ts <= t && *t < ts + dur);
+            prop_assert_eq!(total.total().inclusive_ns, us((0..1300).filter(of_name).count() as u64));
+        }
+    }
+
+    #[test]
+    fn garbage_never_panics(start in "[\\[{]?", bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        let all = [start.as_bytes(), &bytes].concat();
+        if let Some(trace) = Trace::parse(&all) {
+            let _ = trace.totals();
+        }
+    }
+
+    #[test]
+    fn a_damaged_trace_never_panics_and_loses_little(at in 0usize..10_000, byte: u8) {
+        let mut bytes = NESTED.as_bytes().to_vec();
+        let at = at % bytes.len();
+        bytes[at] = byte;
+        if let Some(trace) = Trace::parse(&bytes) {
+            let _ = trace.totals();
+            // A brace in the wrong place can make an event of what was its argument.
+            prop_assert!(trace.counts.events <= 9);
+        }
+    }
+
+    #[test]
+    fn json_of_any_shape_never_panics(text in r#"[\[\]{}",:\\a-f0-9 eE.+-]{0,200}"#) {
+        if let Some(trace) = Trace::parse(format!("[{{{text}").as_bytes()) {
+            let _ = trace.totals();
+        }
+    }
+}

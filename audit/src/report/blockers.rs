@@ -1,0 +1,186 @@
+//! `blockers.md`: why a comparison is blocked, what was found out on the way, and what to do next.
+
+use super::capture::{determinism, size_name, thresholds, worst};
+use crate::capture::model::Capture;
+use crate::gates::Verdict;
+use crate::ledger::Line;
+use std::fmt::Write;
+
+/// A cause that fits what was seen, with the evidence for it. Nothing here is proven.
+struct Hint {
+    cause: String,
+    evidence: String,
+}
+
+/// Writes the report. `history` is the ledger before this attempt, oldest first; `rerun` reproduces the attempt.
+#[must_use]
+pub fn blockers(capture: &Capture, history: &[Line], rerun: &str) -> String {
+    let mut text = format!("# Blocked: {}\n\n{}\n\n", capture.case, super::capture::verdict_line(capture));
+    text.push_str("## Gates\n\n");
+    text.push_str(&thresholds(capture));
+    text.push_str("\n## Where the images differ\n\n");
+    text.push_str(&places(capture));
+    let _ = write!(text, "\n## Deterministic?\n\n{}.\n", determinism(capture));
+    text.push_str("\n## History\n\n");
+    text.push_str(&attempts(capture, history));
+    text.push_str("\n## What fits the evidence\n\nRanked; each is a hypothesis with what was seen for it, none is proven yet.\n\n");
+    for (i, hint) in hints(capture).iter().enumerate() {
+        let _ = writeln!(text, "{}. {} — {}", i + 1, hint.cause, hint.evidence);
+    }
+    text.push_str("\n## Next commands\n\n```sh\n");
+    if capture.in_place.is_some() {
+        text.push_str("# the same in empty directories: does it still disagree?\n");
+        let _ = writeln!(text, "bragg-audit capture {}", capture.same_case());
+    }
+    if !capture.candidate_args.is_empty() || !capture.reference_args.is_empty() {
+        text.push_str("# the same without the arguments that only one engine got\n");
+        let _ = writeln!(text, "bragg-audit capture {}", capture.same_case());
+    }
+    text.push_str("# the reference against itself: is the harness sound?\n");
+    let _ = writeln!(
+        text,
+        "bragg-audit capture --reference {0} --candidate {0} --no-profile {1}",
+        quoted(&capture.reference.name),
+        capture.same_case()
+    );
+    let _ = writeln!(text, "# this attempt again\n{rerun}\n```");
+    text.push_str(
+        "\n## Until it passes\n\nDo not use the times, the trace and the samples in `failed/`: they profile a program that computes something \
+         else. `hot-loops` and `backlog` refuse to run on this stamp.\n",
+    );
+    text
+}
+
+fn quoted(name: &str) -> String {
+    crate::case::paste(&[name.into()])
+}
+
+fn places(capture: &Capture) -> String {
+    let mut text = String::new();
+    for size in &capture.sizes {
+        let Some(j) = worst(size) else {
+            let _ = writeln!(
+                text,
+                "- {}: {}",
+                size_name(size),
+                size.problem.as_deref().unwrap_or("nothing to compare")
+            );
+            continue;
+        };
+        let c = &j.comparison;
+        let _ = write!(text, "- {}: {} of {} values differ", size_name(size), c.differing, c.pixels);
+        if let Some(l1) = c.relative_l1 {
+            let _ = write!(text, "; Σ|difference| is {:.3} % of the reference's sum", l1 * 100.0);
+        }
+        if let (Some(w), Some([width, _])) = (&c.worst, size.shape) {
+            let (fast, slow) = (w.index % width as usize, w.index / width as usize);
+            let _ = write!(
+                text,
+                "; the largest relative error is {:.3e} at fast {fast}, slow {slow} (reference {}, candidate {})",
+                w.relative_error, w.reference, w.candidate
+            );
+        }
+        let _ = writeln!(text, "; maxima {} and {}.", c.reference_max, c.candidate_max);
+    }
+    if text.is_empty() { "Nothing was compared.\n".into() } else { text }
+}
+
+fn attempts(capture: &Capture, history: &[Line]) -> String {
+    let same: Vec<&Line> =
+        history.iter().filter(|l| l.phase == "b1" && l.case.as_deref() == Some(&capture.case)).collect();
+    let failures = same.iter().rev().take_while(|l| l.verdict != "pass").count() + 1;
+    let mut text = format!("- Failure number {failures} in a row of this case.\n");
+    match same.iter().rev().find(|l| l.verdict == "pass") {
+        Some(pass) => {
+            let _ = writeln!(
+                text,
+                "- Last pass: stamp {} at commit {}.",
+                pass.stamp,
+                pass.commit.as_deref().unwrap_or("unknown")
+            );
+            let now = [
+                (&pass.candidate_sha256, &capture.candidate.sha256, "candidate"),
+                (&pass.reference_sha256, &capture.reference.sha256, "reference"),
+            ];
+            for (then, now, who) in now {
+                if let Some(then) = then {
+                    let _ = writeln!(
+                        text,
+                        "- The {who}'s executable is {} since then.",
+                        if then == now { "unchanged" } else { "another one" }
+                    );
+                }
+            }
+        }
+        None => text.push_str("- It never passed in this ledger.\n"),
+    }
+    let figure = |l: &Line| l.sizes.first().and_then(|s| s.one_minus_correlation);
+    let mine = capture.sizes.first().and_then(|s| worst(s)).and_then(|j| j.comparison.one_minus_correlation);
+    let twins: Vec<&&Line> = same.iter().filter(|l| mine.is_some() && figure(l) == mine).collect();
+    let commits: std::collections::BTreeSet<_> = twins.iter().filter_map(|l| l.commit.as_deref()).collect();
+    if commits.len() > 1 {
+        let _ = writeln!(
+            text,
+            "- The correlation is the same to the last digit as in {} attempts on {} different commits: what differs does not depend on the code.",
+            twins.len(),
+            commits.len()
+        );
+    }
+    text
+}
+
+/// Hypotheses from what the capture itself shows.
+fn hints(capture: &Capture) -> Vec<Hint> {
+    let mut hints = Vec::new();
+    let mut add = |cause: &str, evidence: String| hints.push(Hint { cause: cause.into(), evidence });
+    if !capture.self_check.deterministic() {
+        add("An engine that does not repeat itself", determinism(capture));
+    }
+    for (who, args) in [("candidate", &capture.candidate_args), ("reference", &capture.reference_args)] {
+        if !args.is_empty() {
+            add("Arguments that only one engine got", format!("the {who} was given `{args}`"));
+        }
+    }
+    if let Some(dir) = &capture.in_place {
+        add(
+            "A file in the directory that an engine reads without being told",
+            format!(
+                "the engines ran in {} and not in an empty directory; inputs.json lists what lay there",
+                dir.display()
+            ),
+        );
+    }
+    for size in &capture.sizes {
+        let Some(j) = worst(size) else { continue };
+        let c = &j.comparison;
+        if let (Some(miss), Some(ratio)) = (c.one_minus_correlation, c.sum_ratio)
+            && miss <= 1e-9
+        {
+            add(
+                "A constant factor (units, fluence, structure factor, a step count in the divisor)",
+                format!(
+                    "{}: the images have the same shape (1 − correlation {miss:.1e}) and differ by the factor {ratio:.9}",
+                    size_name(size)
+                ),
+            );
+        }
+        if c.candidate_sum == 0.0 && c.reference_sum != 0.0 {
+            add("The candidate rendered nothing", format!("{}: its sum is 0", size_name(size)));
+        }
+    }
+    for warning in &capture.warnings {
+        add("What an engine warned of", format!("`{}`", warning.trim()));
+    }
+    if hints.is_empty() {
+        hints.push(Hint {
+            cause: "Unknown".into(),
+            evidence: "nothing in this capture points at a cause".into(),
+        });
+    }
+    if capture.verdict == Verdict::NotComparable
+        && let Some(problem) = capture.sizes.iter().find_map(|s| s.problem.as_ref())
+    {
+        hints.insert(0, Hint { cause: "There is nothing to compare".into(), evidence: problem.clone() });
+    }
+    hints
+}
