@@ -6,7 +6,7 @@ use super::option::{Apply, Group, OptionSpec};
 use super::options;
 use super::request::{Given, Origin, Request};
 use super::run::RunError;
-use crate::experiment::Pivot;
+use crate::experiment::{Misset, Pivot};
 use crate::physics::Model;
 use crate::units::{ANGSTROM, to_degrees};
 use std::fmt::Write;
@@ -90,6 +90,11 @@ fn resolved(name: &str, request: &Request, model: &Model) -> Option<(String, &'s
         }
         "-default_F" => default(0.0),
         "-fudge" => default(1.0),
+        "-misset_seed" => match experiment.crystal.misset {
+            Misset::Random { seed } => Some((seed.to_string(), "time")),
+            _ => None,
+        },
+        "-seed" => request.output.seed.map(|seed| (seed.to_string(), "time")),
         "-interpolate" => flag(model.interpolate),
         "-nointerpolate" => flag(!model.interpolate && !given("-interpolate")),
         "-mosaic_seed" => default(experiment.crystal.mosaic_seed as f64),
@@ -114,7 +119,8 @@ fn resolved(name: &str, request: &Request, model: &Model) -> Option<(String, &'s
             format!("\"{}\"", if geometry.pivot == Pivot::Beam { "beam" } else { "sample" }),
             "default rule",
         )),
-        "-detector_thicksteps" => rule(f64::from(model.sensor.layers)),
+        // With a thickness, a number that is given and one that is left out space the layers differently.
+        "-detector_thicksteps" if !given("-detector_thick") => rule(f64::from(model.sensor.layers)),
         "-phi" => default(0.0),
         "-osc" => rule(to_degrees(model.spindle_steps.range)),
         "-phistep" => rule(to_degrees(model.spindle_steps.step)),

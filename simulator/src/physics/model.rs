@@ -192,6 +192,12 @@ impl Model {
             ));
         }
 
+        if sources.iter().any(|source| !source.weight.is_finite())
+            && !oddities.has(Oddity::SourceWeightsIgnored)
+        {
+            return Err(ModelError::Impossible("-sourcefile: the weights add up to 0".to_owned()));
+        }
+
         let at_rest = crystal::orient(crystal, beam.wavelength, oddities)?;
         let cells = crystal::cells(crystal, at_rest.direct, beam.size);
         let lattice =

@@ -102,7 +102,7 @@ pub(super) static TABLE: &[OptionSpec] = &[
     )
     .unit("mm"),
     G.option(
-        &["-sample_x", "-sample_thick", "-xtal_x", "-xtal_thick"],
+        &["-sample_x", "-sample_thick", "-xtal_x"],
         "f",
         "size along the beam",
         Number(|r, x| {
@@ -112,7 +112,7 @@ pub(super) static TABLE: &[OptionSpec] = &[
     )
     .unit("mm"),
     G.option(
-        &["-sample_y", "-sample_width", "-xtal_y", "-xtal_width"],
+        &["-sample_y", "-sample_width", "-xtal_y"],
         "f",
         "size across the beam",
         Number(|r, x| {
@@ -122,7 +122,7 @@ pub(super) static TABLE: &[OptionSpec] = &[
     )
     .unit("mm"),
     G.option(
-        &["-sample_z", "-sample_height", "-xtal_z", "-xtal_height"],
+        &["-sample_z", "-sample_height", "-xtal_z"],
         "f",
         "size along the height",
         Number(|r, x| {

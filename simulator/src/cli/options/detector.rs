@@ -1,6 +1,6 @@
 //! Options of the detector.
 
-use super::{at_least_one, positive, steps};
+use super::{at_least_one, not_negative, positive, steps};
 use crate::cli::option::Apply::{self, *};
 use crate::cli::option::{Group, OptionSpec};
 use crate::cli::request::Request;
@@ -324,7 +324,7 @@ pub(super) static TABLE: &[OptionSpec] = &[
         "f|inf",
         "absorption depth of the sensor",
         NumberOrInfinity(|r, x| {
-            r.experiment.detector.absorption_depth = Some(um(x));
+            r.experiment.detector.absorption_depth = Some(um(not_negative(x)?));
             Ok(())
         }),
     )
