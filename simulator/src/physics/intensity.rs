@@ -56,7 +56,7 @@ pub fn pixel<T: Tap>(m: &Model, fpixel: usize, spixel: usize, inherited: Inherit
                     }
                     let polarization = factors.polarization(m, source, sub.diffracted);
                     tap.scattering(&Scattering { index, source, q, polarization });
-                    let weight = m.weight(source, &sub, polarization);
+                    let weight = m.weight(source, &sub, polarization, factors.capture);
                     let running = m.running(&sub, polarization);
 
                     let pass = match &m.orientations.first {
@@ -64,7 +64,7 @@ pub fn pixel<T: Tap>(m: &Model, fpixel: usize, spixel: usize, inherited: Inherit
                         _ => &m.orientations.usual,
                     };
                     first_pass = false;
-                    for (phi_step, domains) in pass.chunks_exact(m.domains as usize).enumerate() {
+                    for (phi_step, domains) in pass.iter().enumerate() {
                         for (domain, orientation) in domains.iter().enumerate() {
                             let sample = Sample::new(&m.lattice, orientation, q);
                             if sample.f_latt == 0.0 && !m.wet {
@@ -74,7 +74,8 @@ pub fn pixel<T: Tap>(m: &Model, fpixel: usize, spixel: usize, inherited: Inherit
                             let amplitude = f_cell * sample.f_latt;
                             let term = weight * (amplitude * amplitude);
                             sum = (sum + term) * running;
-                            let Sample { hkl, nearest, f_latt } = sample;
+                            let Sample { hkl, f_latt } = sample;
+                            let nearest = hkl.map(nearest);
                             tap.term(&Term {
                                 phi_step,
                                 domain,
@@ -104,7 +105,7 @@ struct Found {
     omega: Option<f64>,
     /// Of the first source that was not skipped.
     polarization: Option<f64>,
-    /// Of the first sub-pixel of the last layer.
+    /// Of the first sub-pixel of this layer; in the end, of the last.
     capture: f64,
 }
 
@@ -127,7 +128,6 @@ impl Found {
 /// One point of reciprocal space in the frame of one orientation.
 struct Sample {
     hkl: [f64; 3],
-    nearest: [f64; 3],
     f_latt: f64,
 }
 
@@ -136,8 +136,7 @@ impl Sample {
     fn new(lattice: &Lattice, orientation: &Orientation, q: Vec3) -> Sample {
         let [a, b, c] = orientation.direct;
         let hkl = [a.dot(q), b.dot(q), c.dot(q)];
-        let nearest = hkl.map(nearest);
-        Sample { hkl, nearest, f_latt: lattice.transform(hkl, nearest) }
+        Sample { hkl, f_latt: lattice.transform(hkl) }
     }
 }
 
@@ -168,12 +167,12 @@ impl Model {
             }
             *latched = self.factors.latch;
         }
-        grid.get(sample.nearest).unwrap_or(self.default_f)
+        grid.get(sample.hkl.map(nearest)).unwrap_or(self.default_f)
     }
 
     /// What each term of a source and sub-pixel is multiplied by.
     #[inline]
-    fn weight(&self, source: &Source, sub: &SubPixel, polarization: f64) -> f64 {
+    fn weight(&self, source: &Source, sub: &SubPixel, polarization: f64, capture_of_layer: f64) -> f64 {
         let mut weight = if self.factors.weighted { source.weight } else { 1.0 };
         if self.factors.omega == Applied::PerTerm {
             weight *= sub.omega;
@@ -182,7 +181,7 @@ impl Model {
             weight *= polarization;
         }
         if self.factors.capture == Applied::PerTerm {
-            weight *= sub.capture;
+            weight *= if self.factors.capture_everywhere { sub.capture } else { capture_of_layer };
         }
         weight
     }

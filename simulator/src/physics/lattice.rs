@@ -1,5 +1,6 @@
 //! The lattice transform: how strongly the unit cells of one crystal scatter together at (h, k, l).
 
+use super::structure_factor::nearest;
 use super::vector::Vec3;
 use crate::experiment::Shape;
 use std::f64::consts::PI;
@@ -25,17 +26,15 @@ pub struct Lattice {
 }
 
 impl Lattice {
-    /// The amplitude at fractional Miller indices `hkl`, with `nearest` the integers closest to them.
+    /// The amplitude at fractional Miller indices `hkl`.
     #[inline]
-    pub fn transform(&self, hkl: [f64; 3], nearest: [f64; 3]) -> f64 {
+    pub fn transform(&self, hkl: [f64; 3]) -> f64 {
         match self.shape {
             Shape::Square => self.square(hkl),
-            Shape::Round => self.round(offset(hkl, nearest)),
-            Shape::Gauss => {
-                self.volume() * (-self.distance(offset(hkl, nearest)) * self.fudge / GAUSS_WIDTH).exp()
-            }
+            Shape::Round => self.round(offset(hkl)),
+            Shape::Gauss => self.volume() * (-self.distance(offset(hkl)) * self.fudge / GAUSS_WIDTH).exp(),
             Shape::Tophat => {
-                let inside = self.distance(offset(hkl, nearest)) * self.fudge < TOPHAT_EDGE;
+                let inside = self.distance(offset(hkl)) * self.fudge < TOPHAT_EDGE;
                 if inside { self.volume() } else { 0.0 }
             }
         }
@@ -97,9 +96,10 @@ pub fn sphere(u: f64) -> f64 {
     3.0 * (sin / u - cos) / (u * u)
 }
 
+/// From the nearest lattice point.
 #[inline]
-fn offset(hkl: [f64; 3], nearest: [f64; 3]) -> [f64; 3] {
-    [hkl[0] - nearest[0], hkl[1] - nearest[1], hkl[2] - nearest[2]]
+fn offset(hkl: [f64; 3]) -> [f64; 3] {
+    hkl.map(|x| x - nearest(x))
 }
 
 #[cfg(test)]
@@ -116,7 +116,7 @@ mod tests {
         for (shape, scale) in
             [(Shape::Square, 1.0), (Shape::Gauss, 1.0), (Shape::Tophat, 1.0), (Shape::Round, ROUND_SCALE)]
         {
-            let f = lattice(shape).transform([0.0; 3], [0.0; 3]);
+            let f = lattice(shape).transform([0.0; 3]);
             assert!((f - 105.0 * scale).abs() < 1e-12, "{shape:?}: {f}");
         }
     }

@@ -94,6 +94,8 @@ pub struct Factors {
     pub polarization: Applied,
     /// Capture fraction.
     pub capture: Applied,
+    /// Whether every sub-pixel has its own capture fraction; else it is that of the first of its layer.
+    pub capture_everywhere: bool,
     /// Whether terms are weighted by their source.
     pub weighted: bool,
     /// Whether the first sample outside the range ends interpolation for the rest of the run.
@@ -338,6 +340,7 @@ fn factors(experiment: &Experiment) -> Factors {
         omega: applied(sampling.oversample_omega, true),
         polarization: applied(sampling.oversample_polar, oddities.has(Oddity::FirstSourcePolarization)),
         capture: applied(sampling.oversample_thick, oddities.has(Oddity::LastLayerCapture)),
+        capture_everywhere: sampling.oversample_thick,
         weighted: !oddities.has(Oddity::SourceWeightsIgnored),
         latch: oddities.has(Oddity::InterpolationLatch),
         background_in_sum: oddities.has(Oddity::BackgroundScaling),

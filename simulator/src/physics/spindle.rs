@@ -13,13 +13,16 @@ pub struct Orientation {
     pub direct: Direct,
 }
 
-/// All orientations of one exposure, domain innermost.
+/// A pass through the spindle steps: for each, the crystal in every domain.
+pub type Pass = Vec<Vec<Orientation>>;
+
+/// All orientations of one exposure.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Orientations {
     /// Those of a pass through the spindle steps in the course of a render.
-    pub usual: Vec<Orientation>,
+    pub usual: Pass,
     /// Those of the very first pass, where they are not the same (oddity `phi-carry-over`).
-    pub first: Option<Vec<Orientation>>,
+    pub first: Option<Pass>,
 }
 
 /// Turns the crystal about the spindle and into each domain.
@@ -38,8 +41,7 @@ pub fn orientations(
     let angles: Vec<f64> = (0..steps.count).map(|i| phi + steps.step * f64::from(i)).collect();
     let pass = |before: Option<f64>| {
         let mut kept = before;
-        let mut list = Vec::with_capacity(angles.len() * domains.len());
-        for &phi in &angles {
+        let step = |&phi: &f64| {
             if phi != 0.0 {
                 kept = Some(phi);
             } else if !carry_over {
@@ -49,9 +51,9 @@ pub fn orientations(
                 Some(angle) => direct.map(|v| v.rotate_axis(spindle, angle)),
                 None => direct,
             };
-            list.extend(domains.iter().map(|&m| Orientation { phi, direct: turned.map(|v| m * v) }));
-        }
-        list
+            domains.iter().map(|&m| Orientation { phi, direct: turned.map(|v| m * v) }).collect()
+        };
+        angles.iter().map(step).collect::<Pass>()
     };
     let last_rotation = angles.iter().rev().copied().find(|&phi| phi != 0.0);
     let differs = carry_over && angles.first() == Some(&0.0) && last_rotation.is_some();
@@ -74,8 +76,8 @@ mod tests {
     fn a_step_at_zero_keeps_the_last_rotation_but_for_the_first_pass() {
         let both = at(0.0, 0.1, 3, true);
         let first = both.first.unwrap();
-        assert_eq!(both.usual[0].direct, both.usual[2].direct);
-        assert_eq!(first[0].direct, DIRECT);
+        assert_eq!(both.usual[0][0].direct, both.usual[2][0].direct);
+        assert_eq!(first[0][0].direct, DIRECT);
         assert_eq!(first[1..], both.usual[1..]);
     }
 
@@ -83,7 +85,7 @@ mod tests {
     fn a_zero_in_the_middle_keeps_the_step_before_it() {
         let both = at(-0.1, 0.1, 3, true);
         assert_eq!(both.first, None);
-        assert_eq!(both.usual[1].direct, both.usual[0].direct);
+        assert_eq!(both.usual[1][0].direct, both.usual[0][0].direct);
     }
 
     #[test]
@@ -91,7 +93,7 @@ mod tests {
         for start in [0.0, -0.1] {
             let both = at(start, 0.1, 3, false);
             assert_eq!(both.first, None);
-            let zero = both.usual.iter().find(|o| o.phi == 0.0).unwrap();
+            let zero = both.usual.iter().flatten().find(|o| o.phi == 0.0).unwrap();
             assert_eq!(zero.direct, DIRECT);
         }
     }
