@@ -261,6 +261,32 @@ fn printed_values_are_those_of_the_image() {
 }
 
 #[test]
+fn a_header_that_is_too_long_is_declared_so_and_its_image_is_read() {
+    let line = "-cell 100 -N 5 -default_F 100 -detpixels_f 70 -detpixels_s 50 -Xbeam 1.23456 -Ybeam 2.34567 -distance 123.456 \
+                -pixel 0.123457 -lambda 1.23457 -phi 1.23457 -osc 1.23457 -twotheta 1.23457 -detector_rotx 3 -oversample 1";
+    let directory = common::directory(&[]);
+    let image = common::image_in(directory.path(), &format!("{line} -scale 7 -adc 3"));
+    let path = directory.path().join("intimage.img");
+    let bytes = std::fs::read(&path).unwrap();
+    assert!(bytes.starts_with(b"{\nHEADER_BYTES=1024;\n") && bytes.len() == 1024 + 2 * image.len());
+    let (header, integers) = nanobragg::io::smv::read_image(&path).unwrap();
+    assert_eq!((header.size, header.number("PIXEL_SIZE").unwrap()), ([70, 50], Some(0.123457)));
+    for (x, n) in image.iter().zip(integers) {
+        assert_eq!((f64::from(*x) * 7.0 + 3.5).floor() as u16, n);
+    }
+}
+
+#[test]
+fn an_image_stands_for_its_geometry() {
+    let line = "-cell 100 -N 5 -default_F 100 -detpixels_f 30 -detpixels_s 20 -distance 50 -pixel 0.2 -lambda 1.5 -Xbeam 1.5 -Ybeam 2";
+    let directory = common::directory(&[]);
+    let image = common::image_in(directory.path(), line);
+    std::fs::rename(directory.path().join("intimage.img"), directory.path().join("first.img")).unwrap();
+    let again = common::image_in(directory.path(), "-cell 100 -N 5 -default_F 100 -img first.img");
+    assert_close(&again, &wide(&image), 1e-6, "by its header");
+}
+
+#[test]
 fn numpy_and_png_files_are_written_when_asked_for() {
     let directory = common::directory(&[]);
     let line = "-cell 100 -N 5 -default_F 100 -detpixels_f 7 -detpixels_s 5 -npyfile a.npy -pngfile a.png";
@@ -321,6 +347,17 @@ fn any_experiment() -> impl Strategy<Value = Experiment> {
     })
 }
 
+/// A word of a command line: an option, a number, or neither.
+fn any_word() -> impl Strategy<Value = String> {
+    let names: Vec<&str> = nanobragg::cli::options::all().flat_map(|option| option.names).copied().collect();
+    prop_oneof![
+        4 => prop::sample::select(names).prop_map(str::to_owned),
+        4 => "-?[0-9]{1,5}(\\.[0-9]{1,3})?",
+        1 => "[ -~]{0,8}",
+        1 => prop::sample::select(vec!["nan", "inf", "1e400", "-0", "random", "sample", "1,2"]).prop_map(str::to_owned),
+    ]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
 
@@ -339,6 +376,15 @@ proptest! {
         experiment.beam.fluence *= 4.0;
         for (x, y) in once.iter().zip(render(&experiment)) {
             prop_assert!((4.0 * x - y).abs() <= 1e-5 * y.abs(), "{} {}", x, y);
+        }
+    }
+
+    #[test]
+    fn any_words_are_obeyed_or_refused_by_name(words in prop::collection::vec(any_word(), 0..12)) {
+        let words: Vec<_> = words.into_iter().map(std::ffi::OsString::from).collect();
+        if let Err(error) = nanobragg::cli::parse::parse(words, Default::default(), &nanobragg::cli::request::Origin::Flag) {
+            let message = error.to_string();
+            prop_assert!(message.lines().count() == 1 && (message.starts_with('-') || message.starts_with('`')), "{}", message);
         }
     }
 

@@ -39,9 +39,15 @@ fn command(args: Vec<OsString>) -> Result<(), run::RunError> {
         Action::Render => run::run(&request, started),
         Action::Help(None) => print(&help::all()),
         Action::Help(Some(word)) => print(&help::one(word)?),
-        Action::Version => print(&format!("nanobragg {}\n", env!("CARGO_PKG_VERSION"))),
+        Action::Version => print(&version()),
         Action::PrintExperiment => print(&print_experiment::text(&request)?),
     }
+}
+
+/// The version, and what this build was made of.
+fn version() -> String {
+    use crate::build_info::{RUSTC, SOURCE_HASH, TARGET, VERSION};
+    format!("nanobragg {VERSION}\nsources {SOURCE_HASH}\n{RUSTC}, {TARGET}\n")
 }
 
 /// Writes to standard output. A reader that went away is no error.

@@ -2,6 +2,7 @@
 
 use super::request::Request;
 use super::timings::{Render, Timings};
+use crate::build_info;
 use crate::engine::Simulator;
 use crate::image::NoiseStream;
 use crate::physics::statistics::Statistics;
@@ -35,6 +36,8 @@ struct Noise {
 pub(super) struct Report {
     program: &'static str,
     version: &'static str,
+    source_hash: &'static str,
+    rustc: &'static str,
     engine: &'static str,
     dtype: &'static str,
     threads: usize,
@@ -84,6 +87,12 @@ impl Report {
                 model.oversample, model.recommended_oversample
             ));
         }
+        if !written.statistics.sum.is_finite() {
+            warnings.push(
+                "the image has values that are not finite numbers; check -default_F, -hkl and -fluence"
+                    .to_owned(),
+            );
+        }
         let stream = match request.output.noise_stream {
             NoiseStream::Nanobragg => "nanobragg",
             NoiseStream::Parallel => "parallel",
@@ -92,7 +101,9 @@ impl Report {
             written.noise.map(|(seed, photons, overloads)| Noise { seed, stream, photons, overloads });
         Report {
             program: "nanobragg",
-            version: env!("CARGO_PKG_VERSION"),
+            version: build_info::VERSION,
+            source_hash: build_info::SOURCE_HASH,
+            rustc: build_info::RUSTC,
             engine: timings.engine,
             dtype: timings.dtype,
             threads: timings.threads,

@@ -74,6 +74,8 @@ impl<S: Stream> Poisson<S> {
 
     /// A number of photons where `mean` are expected.
     pub fn draw(&mut self, mean: f32) -> f32 {
+        // No comparison below would ever end with a mean that is not a number.
+        let mean = if mean.is_nan() { 0.0 } else { mean };
         if mean > GAUSSIAN_ABOVE {
             let mean64 = f64::from(mean);
             return (mean64 + mean64.sqrt() * f64::from(self.gaussian())) as f32;
@@ -207,6 +209,7 @@ mod tests {
     fn nothing_gives_nothing_but_takes_a_number() {
         let mut poisson = Poisson::new(Uniform::new(1));
         assert_eq!(poisson.draw(0.0), 0.0);
+        assert_eq!([f32::NAN, -3.0].map(|mean| Poisson::new(Uniform::new(1)).draw(mean)), [0.0, 0.0]);
         let mut other = Uniform::new(1);
         other.draw();
         assert_eq!(poisson.stream.draw(), other.draw());

@@ -1,6 +1,5 @@
 //! Options of the files that are written.
 
-use super::not_negative;
 use crate::cli::option::Apply::*;
 use crate::cli::option::{Group, OptionSpec};
 use crate::cli::request::Printout;
@@ -79,7 +78,7 @@ pub(super) static TABLE: &[OptionSpec] = &[
         "f",
         "offset of the SMV images",
         Number(|r, x| {
-            r.output.adc = not_negative(x)?;
+            r.output.adc = x;
             Ok(())
         }),
     )
