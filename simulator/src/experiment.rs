@@ -31,15 +31,15 @@ pub struct Crystal {
     pub matrix: Option<[[f64; 3]; 3]>,
     /// A further rotation.
     pub misset: Misset,
-    /// Unit cells along a, b, c [1].
+    /// Unit cells along a, b, c (default: 1).
     pub cells: [Option<u32>; 3],
     /// Size along x, y, z, which takes the place of `cells`.
     pub size: [Option<f64>; 3],
     /// Shape of the lattice transform.
     pub shape: Shape,
-    /// Factor on the argument of the round, Gaussian and top-hat shapes [1].
+    /// Factor on the argument of the round, Gaussian and top-hat shapes (default: 1).
     pub fudge: f64,
-    /// Structure factor of every reflection that is not in `structure_factors`, electrons [0].
+    /// Structure factor of every reflection that is not in `structure_factors`, electrons (default: 0).
     pub default_f: f64,
     /// Structure factors by Miller index.
     pub structure_factors: Option<Arc<HklGrid>>,
@@ -49,9 +49,9 @@ pub struct Crystal {
     pub mosaic_spread: Option<f64>,
     /// Number of mosaic domains.
     pub mosaic_domains: Option<u32>,
-    /// Seed of the domains [12345678].
+    /// Seed of the domains (default: 12345678).
     pub mosaic_seed: i64,
-    /// Thickness of the water that scatters along [0].
+    /// Thickness of the water that scatters along (default: 0).
     pub water: f64,
 }
 
@@ -105,17 +105,17 @@ pub struct Steps {
 /// The beam: wavelength, strength, polarization, spread.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Beam {
-    /// Wavelength [1 Å].
+    /// Wavelength (default: 1 Å).
     pub wavelength: f64,
-    /// Photons/m² [1.25932015286227086e29].
+    /// Photons/m² (default: 1.25932015286227086e29).
     pub fluence: f64,
     /// Photons/s; when not 0, fluence = flux·exposure/size².
     pub flux: f64,
-    /// Seconds [1].
+    /// Seconds (default: 1).
     pub exposure: f64,
-    /// Edge of the beam [0.1 mm]; limits the crystal too.
+    /// Edge of the beam (default: 0.1 mm); limits the crystal too.
     pub size: f64,
-    /// Kahn's polarization factor [0]; `None` leaves the polarization factor out.
+    /// Kahn's polarization factor (default: 0); `None` leaves the polarization factor out.
     pub polarization: Option<f64>,
     /// Spectral width as a fraction of the wavelength.
     pub dispersion: Steps,
@@ -123,7 +123,7 @@ pub struct Beam {
     pub horizontal_divergence: Steps,
     /// Vertical divergence.
     pub vertical_divergence: Steps,
-    /// Whether the corners of the two divergences are left out [true].
+    /// Whether the corners of the two divergences are left out (default: true).
     pub round_divergence: bool,
     /// Explicit sources, which take the place of divergence and dispersion.
     pub sources: Option<Arc<[SourceLine]>>,
@@ -171,15 +171,15 @@ pub enum Pivot {
 /// The detector: pixels, place, orientation, sensor.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Detector {
-    /// Along the beam [100 mm].
+    /// Along the beam (default: 100 mm).
     pub distance: f64,
     /// Along the normal.
     pub close_distance: Option<f64>,
-    /// Size along fast and slow [102.4 mm].
+    /// Size along fast and slow (default: 102.4 mm).
     pub size: [f64; 2],
     /// Pixels along fast and slow; sets the size.
     pub pixels: [Option<u32>; 2],
-    /// Edge of a pixel [0.1 mm].
+    /// Edge of a pixel (default: 0.1 mm).
     pub pixel: f64,
     /// Direct beam X, Y in the sense of the convention.
     pub beam_centre: [Option<f64>; 2],
@@ -193,7 +193,7 @@ pub struct Detector {
     pub twotheta: f64,
     /// The pivot that was asked for last.
     pub pivot: Option<Pivot>,
-    /// Convention [MOSFLM].
+    /// Convention (default: MOSFLM).
     pub convention: Convention,
     /// Vectors of the convention `Custom`.
     pub vectors: CustomVectors,
