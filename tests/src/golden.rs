@@ -9,34 +9,6 @@ use crate::compare::{FLOOR, LIMITS, compare, sum};
 use crate::image::Image;
 use crate::programs::workspace_root;
 
-/// The cases that the Rust engine does not render yet: they read files. The C engine renders all.
-pub const NOT_YET: &[&str] = &[
-    "header-img",
-    "mask",
-    "matrix",
-    "matrix-misset",
-    "hkl-nearest",
-    "hkl-sparse-default",
-    "tricubic-inside",
-    "tricubic-leaves-range",
-    "saxs-N1",
-    "sourcefile",
-    "everything",
-    "files-noise",
-    "files-pgmscale",
-    "cell-with-matrix",
-    "default-interpolation-N2",
-    "latch-mosaic-phi",
-    "files-rect-offcentre",
-    "files-denzo-water",
-];
-
-/// Whether an engine can render a case.
-#[must_use]
-pub fn can_render(engine: &str, id: &str) -> bool {
-    engine == "nanobragg-c" || !NOT_YET.contains(&id)
-}
-
 /// One golden case.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -71,8 +71,14 @@ const TABLE: &[Bad] = &[
     bad("size smaller than a pixel", "-pixel 5 -detsize 1", &[USAGE], &["-detsize|-pixel"]),
     bad("region turned round", "-roi 5 3 0 5", &[USAGE], &["-roi"]),
     bad("no threads", "--threads 0", &[USAGE], &["--threads"]),
-    bad("missing input file", "-hkl no-such.hkl", &[USAGE, IO], &["-hkl|no-such.hkl"]),
-    bad("missing matrix", "-mat no-such.mat", &[USAGE, IO], &["-mat|no-such.mat"]),
+    bad("missing input file", "-hkl no-such.hkl", &[IO], &["no-such.hkl"]),
+    bad("missing matrix", "-mat no-such.mat", &[IO], &["no-such.mat"]),
+    bad("missing sources", "-sourcefile no-such.txt", &[IO], &["no-such.txt"]),
+    bad("missing mask", "-mask no-such.img", &[IO], &["no-such.img"]),
+    bad("missing header", "-img no-such.img", &[IO], &["no-such.img"]),
+    bad("text for a matrix", "-mat plain", &[USAGE, IO], &["plain"]),
+    bad("text for structure factors", "-hkl plain", &[USAGE, IO], &["plain"]),
+    bad("text for an image", "-mask plain", &[USAGE, IO], &["plain"]),
     bad("no such folder", "-floatfile no-such-folder/out.bin", &[IO], &["no-such-folder"]),
     bad("a folder below a regular file", "-floatfile plain/out.bin", &[IO], &["plain"]),
     bad("a folder for a file", "-floatfile .", &[IO, USAGE], &["."]),
@@ -88,21 +94,6 @@ const RUST_ONLY: &[Bad] = &[
     bad("near miss of a double dash", "--thread 2", &[USAGE], &["--thread", "--threads"]),
     bad("trace without a folder", "--trace no-such-folder/t.json", &[IO], &["no-such-folder"]),
     bad("timings without a folder", "--timings no-such-folder/t.json", &[IO], &["no-such-folder"]),
-];
-
-/// Options that the Rust engine knows and cannot do yet; they leave this list when they are done. The C engine does all.
-const NOT_DONE: &[&str] = &[
-    "-hkl x.hkl",
-    "-mat x.mat",
-    "-sourcefile x.txt",
-    "-mask x.img",
-    "-img x.img",
-    "-dump x.bin",
-    "-intfile x.img",
-    "-pgmfile x.pgm",
-    "-noisefile x.img",
-    "-seed 3",
-    "-printout",
 ];
 
 /// Words of a line; `''` is an empty one.
@@ -185,19 +176,6 @@ fn an_image_that_was_there_survives_a_refusal() {
     let rows =
         [bad("bad input beside an old image", "-floatfile there.bin -lambda 0", &[USAGE], &["-lambda"])];
     check_table(&ENGINES, GOOD, &rows);
-}
-
-#[test]
-fn an_option_that_is_not_done_is_an_error_and_never_ignored() {
-    for line in NOT_DONE {
-        let flag = line.split_whitespace().next().unwrap_or(line);
-        let dir = temporary_folder();
-        std::fs::write(dir.path().join("there.bin"), "as it was").expect("a file that must stay");
-        let all: Vec<&str> = words(GOOD).into_iter().chain(words(line)).collect();
-        let ran = run(&binary("nanobragg"), &all, dir.path());
-        let found = complaints(&ran, &[USAGE], &[flag], dir.path());
-        assert!(found.is_empty(), "{line}: {found:?}\n{ran}");
-    }
 }
 
 #[test]

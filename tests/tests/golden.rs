@@ -2,8 +2,7 @@
 
 use bragg_tests::compare::{LIMITS, compare};
 use bragg_tests::golden::{
-    self, Case, Figures, NOT_YET, cases, disagreements, figures, whole_disagreement, whole_image,
-    whole_images,
+    self, Case, Figures, cases, disagreements, figures, whole_disagreement, whole_image, whole_images,
 };
 use bragg_tests::image::Image;
 use bragg_tests::programs::{ENGINES, binary, not_run, run, temporary_folder};
@@ -38,7 +37,7 @@ fn every_engine_agrees_with_the_original() {
             "whole golden images were not compared (no ../shared/golden, NB_GOLDEN not set); their figures were",
         );
     }
-    let mut complaints = Vec::new();
+    let (mut complaints, mut compared) = (Vec::new(), 0);
     for case in &cases {
         let id = &case.id;
         if golden.is_none() && needs_inputs(case) {
@@ -46,8 +45,9 @@ fn every_engine_agrees_with_the_original() {
             continue;
         }
         let figures = figures.get(id).unwrap_or_else(|| panic!("no figures of case {id}"));
-        for engine in ENGINES.into_iter().filter(|engine| golden::can_render(engine, id)) {
+        for engine in ENGINES {
             let image = render_case(engine, case, figures);
+            compared += 1;
             let mut found = disagreements(figures, &image);
             if let Some(golden) = &golden {
                 found.extend(whole_disagreement(&whole_image(golden, id, figures), &image));
@@ -55,42 +55,14 @@ fn every_engine_agrees_with_the_original() {
             complaints.extend(found.into_iter().map(|complaint| format!("{engine} {id}: {complaint}")));
         }
     }
+    assert!(compared >= 85 * ENGINES.len(), "only {compared} images were compared");
     assert!(complaints.is_empty(), "{} disagreements:\n{}", complaints.len(), complaints.join("\n"));
-}
-
-/// The list of what is missing shrinks when an engine learns more, and never silently grows over what it must do.
-#[test]
-fn the_list_of_cases_to_come_is_true() {
-    const PROMISED: [&str; 11] = [
-        "cubic-64",
-        "cubic-256",
-        "rect-detector",
-        "energy",
-        "na-nb-nc",
-        "oversample-2",
-        "oversample-auto",
-        "roi",
-        "nopolar",
-        "polarized",
-        "fluence",
-    ];
-    let cases = cases();
-    for id in NOT_YET.iter().chain(&PROMISED) {
-        assert!(cases.iter().any(|case| case.id == *id), "{id} is not in cases.json");
-    }
-    for id in PROMISED {
-        assert!(ENGINES.iter().all(|engine| golden::can_render(engine, id)), "{id} must be rendered");
-    }
-    for case in cases.iter().filter(|case| NOT_YET.contains(&case.id.as_str())) {
-        let dir = temporary_folder();
-        let ran = run(&binary("nanobragg"), &case.args, dir.path());
-        assert_eq!(ran.code(), 2, "{} can be rendered now, or fails otherwise: {ran}", case.id);
-    }
 }
 
 #[test]
 fn the_figures_are_complete() {
     let (cases, figures) = (cases(), figures());
+    assert!(cases.len() >= 103, "only {} golden cases", cases.len());
     for case in &cases {
         assert!(figures.contains_key(&case.id), "no figures of case {}", case.id);
     }

@@ -34,12 +34,16 @@ fn the_loop_with_the_delay_ranks_first_with_its_share() {
     assert_eq!(first["loop_id"], planted, "the loop with the most self time\n{csv}");
 
     let share = planted_share(&only_stamp(reports.path(), "b1"));
-    let (low, high) = (number(first, "ci_low"), number(first, "ci_high"));
     let told = number(first, "self%");
-    let within = (low..=high).contains(&share) || (told - share).abs() <= 3.0;
+    // 95 % of a binomial share; beside the delay the loop has a little work of its own.
+    let hot = json(&only_stamp(reports.path(), "b2"), "hot_loops.json");
+    let samples = values_of(&hot, "samples").into_iter().find_map(serde_json::Value::as_f64);
+    let samples = samples.expect("the number of samples");
+    let half_interval = 1.96 * (told * (100.0 - told) / samples).sqrt();
+    let near = (told - share).abs() <= half_interval.max(3.0);
     assert!(
-        within,
-        "self% {told} ({low} to {high}), the delay took {share} % of the render threads' time\n{csv}"
+        near,
+        "self% {told} ± {half_interval}, the delay took {share} % of the render threads' time\n{csv}"
     );
 }
 
