@@ -4,10 +4,24 @@ use bragg_audit::cli::{Cli, Command};
 use bragg_audit::exit::Exit;
 use bragg_audit::{child, commands, interrupt};
 use clap::Parser;
+use clap::error::ErrorKind;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // help or version: asked for, or the answer to no words at all
+        Err(error)
+            if error.exit_code() == 0
+                || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand =>
+        {
+            error.exit()
+        }
+        Err(error) => {
+            eprintln!("bragg-audit: {}", one_line(&error));
+            return ExitCode::from(Exit::Usage.code());
+        }
+    };
     let result = if let Command::Engine(args) = &cli.command {
         child::run(args)
     } else {
@@ -20,4 +34,15 @@ fn main() -> ExitCode {
     });
     interrupt::end_by_signal();
     ExitCode::from(code)
+}
+
+/// What is wrong with the command line in one line: the finding, the hints, where to read on.
+fn one_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let said = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let parts: Vec<&str> = said
+        .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"))
+        .map(|line| line.trim_start_matches("error: ").trim_start_matches("tip: "))
+        .collect();
+    format!("{} (see `bragg-audit --help`)", parts.join("; "))
 }

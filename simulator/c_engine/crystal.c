@@ -33,12 +33,16 @@ static int take_cell(const options *opt, unit_cell *cell)
     return STATUS_OK;
 }
 
+/* Square of half the volume of a cell with edges of 1 below which its angles are taken to lie in a plane: rounding leaves
+ * a flat cell a little volume. */
+#define FLAT 1e-12
+
 /* Volume in cubic Angstrom; not positive for angles that close no cell. */
 static double cell_volume(const unit_cell *cell)
 {
     double s = (cell->alpha + cell->beta + cell->gamma) / 2.0;
     double product = sin(s) * sin(s - cell->alpha) * sin(s - cell->beta) * sin(s - cell->gamma);
-    return product > 0.0 ? 2.0 * cell->a * cell->b * cell->c * sqrt(product) : 0.0;
+    return product > FLAT ? 2.0 * cell->a * cell->b * cell->c * sqrt(product) : 0.0;
 }
 
 /* a* along x, b* in the xy plane. */

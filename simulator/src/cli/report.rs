@@ -160,7 +160,7 @@ impl Report {
             let [f0, f1, s0, s1] = self.roi;
             writeln!(out, "region of interest: fast {f0} to {f1}, slow {s0} to {s1}")?;
         }
-        writeln!(out, "beam: {:.6} Å, {:e} photons/m²", self.wavelength_angstrom, self.fluence)?;
+        writeln!(out, "beam: {:.6} Å, {:.6e} photons/m²", self.wavelength_angstrom, self.fluence)?;
         writeln!(
             out,
             "crystal: {na} × {nb} × {nc} cells of {a:.4} {b:.4} {c:.4} Å, {al:.3} {be:.3} {ga:.3} degrees"
@@ -185,9 +185,9 @@ impl Report {
             writeln!(out, "pixel loop: {:.6} s on {} threads", render.sim_s, self.threads)?;
         }
         let s = &self.statistics;
-        writeln!(out, "maximum: {} photons at pixel {} {}", s.max, s.max_pixel[0], s.max_pixel[1])?;
-        writeln!(out, "mean: {}  rms: {}  rmsd: {}  pixels: {}", s.mean, s.rms, s.rmsd, s.pixels)?;
-        writeln!(out, "solid angle: {} sr", s.solid_angle)?;
+        writeln!(out, "maximum: {:.6e} photons at pixel {} {}", s.max, s.max_pixel[0], s.max_pixel[1])?;
+        writeln!(out, "mean: {:.6e}  rms: {:.6e}  rmsd: {:.6e}  pixels: {}", s.mean, s.rms, s.rmsd, s.pixels)?;
+        writeln!(out, "solid angle: {:.6e} sr", s.solid_angle)?;
         if self.misset_degrees != [0.0; 3] {
             let [x, y, z] = self.misset_degrees;
             writeln!(out, "misset: {x} {y} {z} degrees")?;

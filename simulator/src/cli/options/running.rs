@@ -25,8 +25,8 @@ pub(super) static TABLE: &[OptionSpec] = &[
             r.running.threads = Some(
                 usize::try_from(n)
                     .ok()
-                    .filter(|&n| n <= 1 << 16)
-                    .ok_or_else(|| format!("must be from 0 (all cores) to 65536, and is {n}"))?,
+                    .filter(|n| (1..=1 << 16).contains(n))
+                    .ok_or_else(|| format!("must be from 1 to 65536, and is {n}"))?,
             );
             Ok(())
         }),
