@@ -7,6 +7,9 @@ use crate::oddities::Oddities;
 
 const G: Group = Group::Running;
 
+/// More threads than this are taken for a mistake.
+const MOST_THREADS: usize = 1 << 16;
+
 /// The only word that is allowed so far.
 fn only(word: &str, allowed: &str, advice: &str) -> Result<(), String> {
     if word == allowed {
@@ -25,8 +28,8 @@ pub(super) static TABLE: &[OptionSpec] = &[
             r.running.threads = Some(
                 usize::try_from(n)
                     .ok()
-                    .filter(|&n| n <= 1 << 16)
-                    .ok_or_else(|| format!("must be from 0 (all cores) to 65536, and is {n}"))?,
+                    .filter(|n| (1..=MOST_THREADS).contains(n))
+                    .ok_or_else(|| format!("must be from 1 to {MOST_THREADS}, and is {n}"))?,
             );
             Ok(())
         }),
