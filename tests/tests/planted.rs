@@ -1,49 +1,81 @@
 //! A delay planted in one known loop: the audit's profile must put that loop first, with the share that it really has.
+#![expect(clippy::panic, reason = "helpers of tests stop the test that called them")]
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
-use bragg_tests::programs::{planted_binary, run, temporary_folder, workspace_root};
-use bragg_tests::stamps::{json, only_stamp, text, values_of};
+use bragg_tests::programs::{binary, planted_binary, run, temporary_folder, workspace_root};
+use bragg_tests::stamps::{json, only_stamp, text};
 
-#[test]
-fn the_loop_with_the_delay_ranks_first_with_its_share() {
+/// A run's hot loops, by the sampling profile.
+struct Profile {
+    csv: String,
+    rows: Vec<BTreeMap<String, String>>,
+    /// Thread time of the render phase, seconds.
+    total_s: f64,
+    samples: f64,
+    capture: serde_json::Value,
+}
+
+fn profile(program: &Path) -> Profile {
     let reports = temporary_folder();
     let words = ["run", "--sizes", "512", "--iterations", "1", "--reports"].map(std::ffi::OsString::from);
     let words: Vec<_> = words.into_iter().chain([reports.path().as_os_str().to_owned()]).collect();
-    run(&planted_binary(), &words, &workspace_root()).expect_code(0);
+    run(program, &words, &workspace_root()).expect_code(0);
+    let stamp = only_stamp(reports.path(), "b2");
+    let csv = text(&stamp, "hot_loops.csv");
+    let rows =
+        csv::Reader::from_reader(csv.as_bytes()).deserialize().map(|row| row.expect("a row")).collect();
+    let hot = json(&stamp, "hot_loops.json");
+    let source = hot["sources"].as_array().and_then(|all| all.iter().find(|s| s["name"] == "samples"));
+    let number =
+        |name: &str| source.and_then(|s| s[name].as_f64()).unwrap_or_else(|| panic!("no {name} in {hot}"));
+    let (total_s, samples) = (number("total_ms") * 1e-3, number("samples"));
+    Profile { csv, rows, total_s, samples, capture: json(&only_stamp(reports.path(), "b1"), "capture.json") }
+}
 
-    let csv = text(&only_stamp(reports.path(), "b2"), "hot_loops.csv");
-    let mut reader = csv::Reader::from_reader(csv.as_bytes());
-    let rows: Vec<BTreeMap<String, String>> = reader.deserialize().map(|row| row.expect("a row")).collect();
-    let number = |row: &BTreeMap<String, String>, name: &str| -> f64 {
+impl Profile {
+    fn number(row: &BTreeMap<String, String>, name: &str) -> f64 {
         row[name].parse().unwrap_or_else(|_| panic!("{name} is `{}` in {row:?}", row[name]))
-    };
-    let mut sums: BTreeMap<&str, f64> = BTreeMap::new();
-    for row in &rows {
-        *sums.entry(&row["source"]).or_default() += number(row, "self%");
-    }
-    for (source, sum) in sums {
-        assert!((sum - 100.0).abs() <= 0.1, "self% of {source} adds up to {sum}");
     }
 
+    fn samples_rows(&self) -> impl Iterator<Item = &BTreeMap<String, String>> {
+        self.rows.iter().filter(|row| row["source"] == "samples" && !row["loop_id"].starts_with('('))
+    }
+
+    /// Self share of a loop, percent; 0 when it has no row of its own.
+    fn self_share(&self, id: &str) -> f64 {
+        self.samples_rows().find(|row| row["loop_id"] == id).map_or(0.0, |row| Self::number(row, "self%"))
+    }
+}
+
+#[test]
+fn the_loop_with_the_delay_ranks_first_with_its_share() {
     let planted = planted_loop();
-    let by_self = |row: &&BTreeMap<String, String>| (number(row, "self%") * 1e6) as i64;
-    let samples =
-        rows.iter().filter(|row| row["source"].contains("sampl") && !row["loop_id"].starts_with('('));
-    let first = samples.max_by_key(by_self).expect("a row of the sampling profile");
-    assert_eq!(first["loop_id"], planted, "the loop with the most self time\n{csv}");
+    let with = profile(&planted_binary());
+    let without = profile(&binary("bragg-audit"));
+    for p in [&with, &without] {
+        let mut sums: BTreeMap<&str, f64> = BTreeMap::new();
+        for row in &p.rows {
+            *sums.entry(&row["source"]).or_default() += Profile::number(row, "self%");
+        }
+        for (source, sum) in sums {
+            assert!((sum - 100.0).abs() <= 0.1, "self% of {source} adds up to {sum}\n{}", p.csv);
+        }
+    }
+    let first = with.samples_rows().max_by_key(|row| (Profile::number(row, "self%") * 1e6) as i64);
+    assert_eq!(first.expect("a row")["loop_id"], planted, "the loop with the most self time\n{}", with.csv);
 
-    let share = planted_share(&only_stamp(reports.path(), "b1"));
-    let told = number(first, "self%");
-    // 95 % of a binomial share; beside the delay the loop has a little work of its own.
-    let hot = json(&only_stamp(reports.path(), "b2"), "hot_loops.json");
-    let samples = values_of(&hot, "samples").into_iter().find_map(serde_json::Value::as_f64);
-    let samples = samples.expect("the number of samples");
-    let half_interval = 1.96 * (told * (100.0 - told) / samples).sqrt();
-    let near = (told - share).abs() <= half_interval.max(3.0);
+    // the delay's own clock against the sampler's count, with the work that the loop has without the delay
+    let delay = 100.0 * with.capture["sizes"][0]["planted_s"].as_f64().expect("planted_s") / with.total_s;
+    let expected = delay + without.self_share(&planted) * (1.0 - delay / 100.0);
+    let told = with.self_share(&planted);
+    let interval = |share: f64, samples: f64| 1.96 * (share * (100.0 - share) / samples).sqrt();
+    let allowed = interval(told, with.samples) + interval(without.self_share(&planted), without.samples);
     assert!(
-        near,
-        "self% {told} ± {half_interval}, the delay took {share} % of the render threads' time\n{csv}"
+        (told - expected).abs() <= allowed.max(3.0),
+        "self% {told} ± {allowed}; the delay's clock says {delay} %, with the loop's own work {expected} %\n{}",
+        with.csv
     );
 }
 
@@ -53,14 +85,4 @@ fn planted_loop() -> String {
     let source = std::fs::read_to_string(path).expect("spans.rs");
     let line = source.split("PLANTED_LOOP_ID: &str =").nth(1).expect("PLANTED_LOOP_ID in spans.rs");
     line.split('"').nth(1).expect("its text").to_owned()
-}
-
-/// Percent of the render threads' time that the planted delay took, as the engine itself measured it.
-fn planted_share(stamp: &std::path::Path) -> f64 {
-    let capture = json(stamp, "capture.json");
-    let times = values_of(&capture, "planted");
-    let time = |of: usize| {
-        times.first().and_then(|pair| pair[of].as_f64()).expect("thread times of delay and pixel loops")
-    };
-    100.0 * time(0) / time(1)
 }

@@ -98,9 +98,9 @@ pub struct SizeResult {
     pub profiled_image_identical: Option<bool>,
     /// Renders in the profiled process.
     pub profiled_renders: Option<u32>,
-    /// Test builds: thread time of the planted delay over all profiled renders, and of their pixel loops, seconds.
+    /// Test builds: processor time of the planted delay over all sampled renders, seconds.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub planted: Option<[f64; 2]>,
+    pub planted_s: Option<f64>,
 }
 
 /// A comparison that went through the gates.

@@ -89,8 +89,7 @@ pub(super) fn run(
             && let Some(t) = &run.timings
             && t.renders.iter().any(|r| r.planted_s.is_some())
         {
-            let planted = t.renders.iter().filter_map(|r| r.planted_s).sum();
-            out.planted = Some([planted, t.renders.iter().map(|r| r.sim_s).sum::<f64>() * t.threads as f64]);
+            out.planted_s = Some(t.renders.iter().filter_map(|r| r.planted_s).sum());
         }
     }
     Ok(())

@@ -111,7 +111,7 @@ pub(super) fn run(
         warm: None,
         profiled_image_identical: None,
         profiled_renders: None,
-        planted: None,
+        planted_s: None,
     };
     judge(settings, &mut out, reference.as_ref(), cold.as_ref(), warm.as_ref());
     fill(&mut out.numbers, &times, size, out.shape);

@@ -1,4 +1,5 @@
-//! The intermediate values of a pixel, recorded by a tap on the code that renders, as text or as JSON.
+//! The intermediate values of a pixel, recorded by a tap on the code that renders, as text or as JSON
+//! (`nanobragg-trace/1`: both engines print the same names in the same order).
 
 use crate::physics::tap::{PixelTotal, Scattering, SubPixel, Tap, Term};
 use crate::physics::vector::Vec3;
@@ -6,30 +7,34 @@ use serde::Serialize;
 use std::fmt::Write;
 
 /// Everything of one pixel in the order in which it comes about.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Serialize)]
 pub(super) struct PixelRecord {
-    fpixel: usize,
-    spixel: usize,
-    sub_pixels: Vec<SubPixelRecord>,
-    #[serde(flatten)]
-    total: TotalRecord,
+    schema: &'static str,
     /// The engine that rendered the image.
     engine: &'static str,
-    /// What it gave for the pixel.
+    fpixel: usize,
+    spixel: usize,
+    /// Whether the pixel is in the region of interest and not masked.
+    computed: bool,
+    samples: Vec<SubPixelRecord>,
+    #[serde(flatten)]
+    total: Option<TotalRecord>,
+    /// What the image has for the pixel.
     image: f64,
     /// That less what is recorded here.
-    difference: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    difference: Option<f64>,
 }
 
 #[derive(Debug, Serialize)]
 struct SubPixelRecord {
     layer: u32,
-    sub_s: u32,
-    sub_f: u32,
+    sub_slow: u32,
+    sub_fast: u32,
     position: [f64; 3],
     #[serde(rename = "R")]
     distance: f64,
-    omega: f64,
+    solid_angle: f64,
     d: [f64; 3],
     capture: f64,
     sources: Vec<SourceRecord>,
@@ -38,18 +43,14 @@ struct SubPixelRecord {
 #[derive(Debug, Serialize)]
 struct SourceRecord {
     source: usize,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    scattering: Option<ScatteringRecord>,
-    resolution: f64,
-    terms: Vec<TermRecord>,
-}
-
-#[derive(Debug, Serialize)]
-struct ScatteringRecord {
     s: [f64; 3],
-    wavelength: f64,
+    lambda: f64,
     q: [f64; 3],
-    polarization: f64,
+    skipped: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    polarization: Option<f64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    terms: Vec<TermRecord>,
 }
 
 #[derive(Debug, Serialize)]
@@ -62,101 +63,91 @@ struct TermRecord {
     c: [f64; 3],
     hkl: [f64; 3],
     nearest: [f64; 3],
-    #[serde(rename = "F_cell")]
-    f_cell: f64,
     #[serde(rename = "F_latt")]
     f_latt: f64,
+    #[serde(rename = "F_cell")]
+    f_cell: f64,
     term: f64,
-    sum: f64,
+    sum_so_far: f64,
 }
 
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Serialize)]
 struct TotalRecord {
-    sum: f64,
-    steps: f64,
-    scale: f64,
-    omega: f64,
-    polarization: f64,
-    capture: f64,
     background: f64,
+    sum: f64,
+    scale: f64,
     pixel: f64,
 }
 
 impl Tap for PixelRecord {
     fn sub_pixel(&mut self, sub: &SubPixel) {
         let &SubPixel { layer, sub_s, sub_f, position, distance, diffracted, omega, capture } = sub;
-        let (position, d) = (position.0, diffracted.0);
-        let sources = Vec::new();
-        self.sub_pixels.push(SubPixelRecord {
+        self.samples.push(SubPixelRecord {
             layer,
-            sub_s,
-            sub_f,
-            position,
+            sub_slow: sub_s,
+            sub_fast: sub_f,
+            position: position.0,
             distance,
-            omega,
-            d,
+            solid_angle: omega,
+            d: diffracted.0,
             capture,
-            sources,
+            sources: Vec::new(),
         });
     }
 
     fn scattering(&mut self, scattering: &Scattering) {
         let &Scattering { index, source, q, polarization } = scattering;
-        let record =
-            ScatteringRecord { s: source.incident.0, wavelength: source.wavelength, q: q.0, polarization };
-        self.push(index, Some(record), 1.0 / q.norm());
-    }
-
-    fn skipped(&mut self, index: usize, resolution: f64) {
-        self.push(index, None, resolution);
+        if let Some(sub) = self.samples.last_mut() {
+            sub.sources.push(SourceRecord {
+                source: index,
+                s: source.incident.0,
+                lambda: source.wavelength,
+                q: q.0,
+                skipped: polarization.is_none(),
+                polarization,
+                terms: Vec::new(),
+            });
+        }
     }
 
     fn term(&mut self, term: &Term) {
         let &Term { phi_step, domain, orientation, hkl, nearest, f_cell, f_latt, term, sum } = term;
         let [a, b, c] = orientation.direct.map(|Vec3(v)| v);
-        let phi = orientation.phi;
-        let sources = self.sub_pixels.last_mut().map(|sub| &mut sub.sources);
+        let (phi, sum_so_far) = (orientation.phi, sum);
+        let sources = self.samples.last_mut().map(|sub| &mut sub.sources);
         if let Some(source) = sources.and_then(|sources| sources.last_mut()) {
-            source.terms.push(TermRecord {
-                phi_step,
-                domain,
-                phi,
-                a,
-                b,
-                c,
-                hkl,
-                nearest,
-                f_cell,
-                f_latt,
-                term,
-                sum,
-            });
+            let record =
+                TermRecord { phi_step, domain, phi, a, b, c, hkl, nearest, f_latt, f_cell, term, sum_so_far };
+            source.terms.push(record);
         }
     }
 
     fn total(&mut self, total: &PixelTotal) {
-        let &PixelTotal { sum, steps, scale, omega, polarization, capture, background, value } = total;
-        self.total =
-            TotalRecord { sum, steps, scale, omega, polarization, capture, background, pixel: value };
+        let &PixelTotal { background, sum, scale, value } = total;
+        self.total = Some(TotalRecord { background, sum, scale, pixel: value });
     }
 }
 
 impl PixelRecord {
-    pub(super) fn new(fpixel: usize, spixel: usize) -> PixelRecord {
-        PixelRecord { fpixel, spixel, ..PixelRecord::default() }
-    }
-
-    fn push(&mut self, source: usize, scattering: Option<ScatteringRecord>, resolution: f64) {
-        if let Some(sub) = self.sub_pixels.last_mut() {
-            sub.sources.push(SourceRecord { source, scattering, resolution, terms: Vec::new() });
+    /// Of a pixel for which the engine gave `image`.
+    pub(super) fn new(engine: &'static str, fpixel: usize, spixel: usize, image: f32) -> PixelRecord {
+        PixelRecord {
+            schema: "nanobragg-trace/1",
+            engine,
+            fpixel,
+            spixel,
+            computed: false,
+            samples: Vec::new(),
+            total: None,
+            image: f64::from(image),
+            difference: None,
         }
     }
 
-    /// What the chosen engine has for the pixel.
-    pub(super) fn compare(&mut self, engine: &'static str, image: f32) {
-        self.engine = engine;
-        self.image = f64::from(image);
-        self.difference = self.image - self.total.pixel;
+    /// When everything was recorded.
+    pub(super) fn finish(&mut self, computed: bool) {
+        self.computed = computed;
+        self.difference = self.total.as_ref().map(|total| self.image - total.pixel);
     }
 
     /// A line for every value: its name, then numbers that read back exactly.
@@ -167,62 +158,72 @@ impl PixelRecord {
     }
 
     fn write(&self, out: &mut String) -> std::fmt::Result {
-        writeln!(out, "pixel {} {}", self.fpixel, self.spixel)?;
-        for sub in &self.sub_pixels {
-            writeln!(out, " layer {} sub_s {} sub_f {}", sub.layer, sub.sub_s, sub.sub_f)?;
+        writeln!(out, "schema = {}\nengine = {}", self.schema, self.engine)?;
+        writeln!(out, "fpixel = {}\nspixel = {}\ncomputed = {}", self.fpixel, self.spixel, self.computed)?;
+        for sub in &self.samples {
+            writeln!(
+                out,
+                "layer {}\n  sub_slow = {}\n  sub_fast = {}",
+                sub.layer, sub.sub_slow, sub.sub_fast
+            )?;
             vector(out, "  position", sub.position)?;
-            writeln!(out, "  R {:e}\n  omega {:e}", sub.distance, sub.omega)?;
+            number(out, "  R", sub.distance)?;
+            number(out, "  solid_angle", sub.solid_angle)?;
             vector(out, "  d", sub.d)?;
-            writeln!(out, "  capture {:e}", sub.capture)?;
+            number(out, "  capture", sub.capture)?;
             for source in &sub.sources {
-                writeln!(out, "  source {}", source.source)?;
-                let Some(scattering) = &source.scattering else {
-                    writeln!(out, "   resolution {:e}\n   skipped", source.resolution)?;
-                    continue;
-                };
-                vector(out, "   s", scattering.s)?;
-                writeln!(out, "   wavelength {:e}", scattering.wavelength)?;
-                vector(out, "   q", scattering.q)?;
-                writeln!(out, "   resolution {:e}", source.resolution)?;
-                writeln!(out, "   polarization {:e}", scattering.polarization)?;
-                for term in &source.terms {
-                    term.write(out)?;
-                }
+                source.write(out)?;
             }
         }
-        let total = &self.total;
-        for (name, value) in [
-            ("sum", total.sum),
-            ("steps", total.steps),
-            ("scale", total.scale),
-            ("omega", total.omega),
-            ("polarization", total.polarization),
-            ("capture", total.capture),
-            ("background", total.background),
-            ("pixel", total.pixel),
-            ("image", self.image),
-            ("difference", self.difference),
-        ] {
-            writeln!(out, " {name} {value:e}")?;
+        if let Some(total) = &self.total {
+            number(out, "background", total.background)?;
+            number(out, "sum", total.sum)?;
+            number(out, "scale", total.scale)?;
+            number(out, "pixel", total.pixel)?;
         }
-        writeln!(out, " engine {}", self.engine)
+        number(out, "image", self.image)?;
+        self.difference.map_or(Ok(()), |difference| number(out, "difference", difference))
     }
 }
 
-impl TermRecord {
+impl SourceRecord {
     fn write(&self, out: &mut String) -> std::fmt::Result {
-        writeln!(out, "   phi_step {} domain {}", self.phi_step, self.domain)?;
-        writeln!(out, "    phi {:e}", self.phi)?;
-        vector(out, "    a", self.a)?;
-        vector(out, "    b", self.b)?;
-        vector(out, "    c", self.c)?;
-        vector(out, "    hkl", self.hkl)?;
-        vector(out, "    nearest", self.nearest)?;
-        writeln!(out, "    F_cell {:e}\n    F_latt {:e}", self.f_cell, self.f_latt)?;
-        writeln!(out, "    term {:e}\n    sum {:e}", self.term, self.sum)
+        writeln!(out, "  source {}", self.source)?;
+        vector(out, "    s", self.s)?;
+        number(out, "    lambda", self.lambda)?;
+        vector(out, "    q", self.q)?;
+        writeln!(out, "    skipped = {}", self.skipped)?;
+        if let Some(polarization) = self.polarization {
+            number(out, "    polarization", polarization)?;
+        }
+        for term in &self.terms {
+            writeln!(out, "    phi_step {}\n      domain = {}", term.phi_step, term.domain)?;
+            number(out, "      phi", term.phi)?;
+            vector(out, "      a", term.a)?;
+            vector(out, "      b", term.b)?;
+            vector(out, "      c", term.c)?;
+            vector(out, "      hkl", term.hkl)?;
+            vector(out, "      nearest", term.nearest)?;
+            number(out, "      F_latt", term.f_latt)?;
+            number(out, "      F_cell", term.f_cell)?;
+            number(out, "      term", term.term)?;
+            number(out, "      sum_so_far", term.sum_so_far)?;
+        }
+        Ok(())
     }
 }
 
-fn vector(out: &mut String, name: &str, [x, y, z]: [f64; 3]) -> std::fmt::Result {
-    writeln!(out, "{name} {x:e} {y:e} {z:e}")
+fn number(out: &mut String, name: &str, x: f64) -> std::fmt::Result {
+    writeln!(out, "{name} = {}", exact(x))
+}
+
+fn vector(out: &mut String, name: &str, v: [f64; 3]) -> std::fmt::Result {
+    let [x, y, z] = v.map(exact);
+    writeln!(out, "{name} = {x} {y} {z}")
+}
+
+/// The shortest text that reads back as the same number.
+fn exact(x: f64) -> String {
+    let text = format!("{x:?}");
+    text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
 }

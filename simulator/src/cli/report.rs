@@ -186,7 +186,11 @@ impl Report {
         }
         let s = &self.statistics;
         writeln!(out, "maximum: {:.6e} photons at pixel {} {}", s.max, s.max_pixel[0], s.max_pixel[1])?;
-        writeln!(out, "mean: {:.6e}  rms: {:.6e}  rmsd: {:.6e}  pixels: {}", s.mean, s.rms, s.rmsd, s.pixels)?;
+        writeln!(
+            out,
+            "mean: {:.6e}  rms: {:.6e}  rmsd: {:.6e}  pixels: {}",
+            s.mean, s.rms, s.rmsd, s.pixels
+        )?;
         writeln!(out, "solid angle: {:.6e} sr", s.solid_angle)?;
         if self.misset_degrees != [0.0; 3] {
             let [x, y, z] = self.misset_degrees;

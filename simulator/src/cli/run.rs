@@ -165,10 +165,6 @@ fn check_printout(request: &Request, simulator: &Simulator) -> Result<(), RunErr
             let text = format!("-printout_pixel: {f} {s} is outside the detector of {fast} × {slow} pixels");
             Err(UsageError(text).into())
         }
-        Printout::One(f, s) if !simulator.model().computes(f, s) => {
-            let text = format!("-printout_pixel: {f} {s} is masked or outside the region of interest");
-            Err(UsageError(text).into())
-        }
         _ => Ok(()),
     }
 }
@@ -182,11 +178,13 @@ fn print_pixels(request: &Request, simulator: &Simulator, image: &[f32]) -> Resu
     };
     for spixel in s0..=s1 {
         for fpixel in f0..=f1 {
-            let mut record = PixelRecord::new(fpixel, spixel);
-            if !simulator.trace_pixel(fpixel, spixel, &mut record) {
+            let value = image[spixel * simulator.size()[0] + fpixel];
+            let mut record = PixelRecord::new(simulator.engine(), fpixel, spixel, value);
+            let computed = simulator.trace_pixel(fpixel, spixel, &mut record);
+            record.finish(computed);
+            if !computed && request.output.printout == Printout::All {
                 continue;
             }
-            record.compare(simulator.engine(), image[spixel * simulator.size()[0] + fpixel]);
             if request.output.printout_json || request.running.json {
                 super::print(&format!("{}\n", serde_json::to_string(&record)?))?;
             } else {

@@ -51,11 +51,11 @@ pub fn pixel<T: Tap>(m: &Model, fpixel: usize, spixel: usize, inherited: Inherit
                 for (index, source) in m.sources.iter().enumerate() {
                     let q = (sub.diffracted - source.incident) / source.wavelength;
                     if m.dmin > 0.0 && m.dmin > 1.0 / q.norm() {
-                        tap.skipped(index, 1.0 / q.norm());
+                        tap.scattering(&Scattering { index, source, q, polarization: None });
                         continue;
                     }
                     let polarization = factors.polarization(m, source, sub.diffracted);
-                    tap.scattering(&Scattering { index, source, q, polarization });
+                    tap.scattering(&Scattering { index, source, q, polarization: Some(polarization) });
                     let weight = m.weight(source, &sub, polarization, factors.capture);
                     let running = m.running(&sub, polarization);
 
@@ -210,18 +210,16 @@ impl Model {
         let first_polarization = found.polarization.unwrap_or(0.0);
         let at_the_end =
             |applied: Applied, factor: f64| if applied == Applied::AtTheEnd { factor } else { 1.0 };
-        let omega = at_the_end(self.factors.omega, first_omega);
-        let polarization = at_the_end(self.factors.polarization, first_polarization);
-        let capture = at_the_end(self.factors.capture, found.capture);
-        let steps = self.steps();
-        let background = if self.factors.background_in_sum || !self.wet {
+        let scale = R_E_SQUARED * self.fluence / self.steps()
+            * at_the_end(self.factors.capture, found.capture)
+            * at_the_end(self.factors.polarization, first_polarization)
+            * at_the_end(self.factors.omega, first_omega);
+        let added = if self.factors.background_in_sum || !self.wet {
             0.0
         } else {
             self.water * first_omega * first_polarization
         };
-        let value = R_E_SQUARED * self.fluence * sum / steps * capture * polarization * omega + background;
-        let scale = R_E_SQUARED * self.fluence / steps;
-        PixelTotal { sum, steps, scale, omega, polarization, capture, background, value }
+        PixelTotal { background: self.water, sum, scale, value: sum * scale + added }
     }
 }
 
@@ -242,8 +240,8 @@ pub fn first_pass(m: &Model) -> Option<usize> {
 fn reaches_crystal(m: &Model, fpixel: usize, spixel: usize) -> bool {
     struct Reached(bool);
     impl Tap for Reached {
-        fn scattering(&mut self, _: &Scattering) {
-            self.0 = true;
+        fn scattering(&mut self, scattering: &Scattering) {
+            self.0 |= scattering.polarization.is_some();
         }
     }
     if m.dmin <= 0.0 {

@@ -35,8 +35,8 @@ pub struct Scattering<'a> {
     pub source: &'a Source,
     /// Scattering vector, 1/m.
     pub q: Vec3,
-    /// Polarization factor in force.
-    pub polarization: f64,
+    /// Polarization factor in force; `None` where the source is skipped, finer than the resolution limit.
+    pub polarization: Option<f64>,
 }
 
 /// One term of the sum.
@@ -65,20 +65,12 @@ pub struct Term<'a> {
 /// What becomes of the sum.
 #[derive(Clone, Copy, Debug)]
 pub struct PixelTotal {
+    /// Photons per steradian of the water, wherever they are added.
+    pub background: f64,
     /// The sum over all terms.
     pub sum: f64,
-    /// Number of terms that it is divided by.
-    pub steps: f64,
-    /// r_e²·fluence / steps, photons per unit of the sum and steradian.
+    /// r_e²·fluence / steps, times the factors that are applied at the end.
     pub scale: f64,
-    /// Solid angle that is applied at the end (1 if it was applied before).
-    pub omega: f64,
-    /// Polarization factor that is applied at the end (1 if it was applied before).
-    pub polarization: f64,
-    /// Capture fraction that is applied at the end (1 if it was applied before).
-    pub capture: f64,
-    /// Background that is added at the end.
-    pub background: f64,
     /// Photons.
     pub value: f64,
 }
@@ -88,12 +80,9 @@ pub trait Tap {
     /// A sub-pixel begins.
     #[inline]
     fn sub_pixel(&mut self, _: &SubPixel) {}
-    /// A source that is not skipped begins.
+    /// A source begins, or is skipped.
     #[inline]
     fn scattering(&mut self, _: &Scattering) {}
-    /// A source finer than the resolution limit is skipped.
-    #[inline]
-    fn skipped(&mut self, _index: usize, _resolution: f64) {}
     /// A term was added.
     #[inline]
     fn term(&mut self, _: &Term) {}
