@@ -219,3 +219,6 @@ impl Simulator {
         self.latch.store(order.latch(), Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests;
