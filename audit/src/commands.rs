@@ -174,8 +174,10 @@ fn report(ctx: &Context, as_json: bool, done: &Done, hot: Option<&HotLoops>) -> 
     text.push_str(&format!("Summary  {}\n", short(ctx, &summary_of(&done.stamp))));
     if done.verdict != Verdict::Pass {
         text.push_str(&format!("Why      {}\n", short(ctx, &done.stamp.join("blockers.md"))));
+        text.push_str("Next     read it, mend the cause, then capture again\n");
+    } else {
+        text.push_str(&format!("Next     {}\n", phases::status::status(ctx)?.next));
     }
-    text.push_str(&format!("Next     {}\n", phases::status::status(ctx)?.next));
     print(&text)?;
     Ok(done.exit())
 }
