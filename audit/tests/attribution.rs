@@ -220,39 +220,3 @@ fn one_sampler_at_a_time_and_again_after_that() {
     assert!(matches!(again.stop(&missing), Err(SamplerError::File(_))));
     assert!(to.is_file() && !missing.exists());
 }
-
-#[test]
-#[ignore = "a measurement, not a check: prints what sampling costs"]
-fn overhead() {
-    let _turn = TURN.lock().unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let n = calibrated(plain, 200);
-    let two_threads = || {
-        std::thread::scope(|scope| {
-            let workers: Vec<_> = (0..2)
-                .map(|_| {
-                    scope.spawn(move || {
-                        let before = thread_ns();
-                        black_box(plain(n));
-                        thread_ns() - before
-                    })
-                })
-                .collect();
-            workers.into_iter().map(|w| w.join().unwrap()).sum::<u64>()
-        })
-    };
-    let mut ratios: Vec<f64> = (0..25)
-        .map(|_| {
-            let without = two_threads();
-            let sampler = Sampler::start(Duration::from_millis(1), phase_now).unwrap();
-            let with = two_threads();
-            sampler.stop(&folder.path().join("samples.json")).unwrap();
-            with as f64 / without as f64
-        })
-        .collect();
-    ratios.sort_by(f64::total_cmp);
-    println!(
-        "thread time with / without: median {:.4}, quartiles {:.4} {:.4}",
-        ratios[12], ratios[6], ratios[18]
-    );
-}
