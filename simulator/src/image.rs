@@ -3,7 +3,7 @@
 use crate::physics::Model;
 use crate::physics::noise::{Counter, Poisson};
 use crate::physics::random::Uniform;
-use crate::physics::statistics::Statistics;
+use crate::statistics::Statistics;
 use rayon::prelude::*;
 
 /// The largest value of a 16-bit pixel.

@@ -62,6 +62,7 @@ pub mod oddities;
 pub mod physics;
 pub mod source_hash;
 pub mod spans;
+pub mod statistics;
 pub mod units;
 
 pub use engine::Simulator;

@@ -5,7 +5,7 @@ use super::timings::{Render, Timings};
 use crate::build_info;
 use crate::engine::Simulator;
 use crate::image::NoiseStream;
-use crate::physics::statistics::Statistics;
+use crate::statistics::Statistics;
 use crate::units::{ANGSTROM, to_degrees};
 use serde::Serialize;
 use std::fmt::Write;

@@ -15,10 +15,10 @@ pub use threads::{ThreadsError, thread_count};
 
 use crate::experiment::Experiment;
 use crate::physics::intensity;
-use crate::physics::statistics::{Statistics, statistics};
 use crate::physics::tap::Tap;
 use crate::physics::{Model, ModelError};
 use crate::spans::{self, InPhase, Phase};
+use crate::statistics::{Statistics, statistics};
 use rayon::prelude::*;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -16,7 +16,6 @@ pub mod noise;
 pub mod polarization;
 pub mod random;
 pub mod spindle;
-pub mod statistics;
 pub mod steps;
 pub mod structure_factor;
 pub mod tap;

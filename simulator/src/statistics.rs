@@ -1,6 +1,6 @@
 //! What is told about an image: maximum, mean, rms.
 
-use super::model::Model;
+use crate::physics::Model;
 use rayon::prelude::*;
 
 /// Statistics over the region of interest.
