@@ -33,8 +33,7 @@ pub struct Pixel {
 #[inline(never)]
 pub fn pixel<T: Tap>(m: &Model, fpixel: usize, spixel: usize, inherited: Inherited, tap: &mut T) -> Pixel {
     let mut sum = if m.factors.background_in_sum { m.water } else { 0.0 };
-    let mut factors =
-        Found { omega: None, polarization: m.polarization.map_or(Some(1.0), |_| None), capture: 1.0 };
+    let mut factors = Found { omega: None, polarization: None, capture: 1.0 };
     let mut latched = inherited.latched;
     let mut first_pass = inherited.first_pass;
 
@@ -103,7 +102,7 @@ pub fn pixel<T: Tap>(m: &Model, fpixel: usize, spixel: usize, inherited: Inherit
 struct Found {
     /// Of the first sub-pixel of the first layer.
     omega: Option<f64>,
-    /// Of the first source that was not skipped.
+    /// Of the first source that was not skipped; 1 without the correction; none as long as all were skipped.
     polarization: Option<f64>,
     /// Of the first sub-pixel of this layer; in the end, of the last.
     capture: f64,
@@ -113,7 +112,7 @@ impl Found {
     /// The polarization factor in force: each its own, or that of the first.
     #[inline]
     fn polarization(&mut self, m: &Model, source: &Source, diffracted: Vec3) -> f64 {
-        let Some(kahn) = m.polarization else { return 1.0 };
+        let Some(kahn) = m.polarization else { return *self.polarization.get_or_insert(1.0) };
         match self.polarization {
             Some(first) if m.factors.polarization == Applied::AtTheEnd => first,
             _ => {
