@@ -33,7 +33,9 @@ int check_output_file(const char *flag, const char *path)
     if (size == 0) strcpy(directory, ".");
     else snprintf(directory, size + 2, "%.*s", (int)size, path);
     int result = STATUS_OK;
-    if (stat(path, &status) == 0 && S_ISDIR(status.st_mode)) {
+    if (stat(path, &status) != 0 && errno == ENAMETOOLONG) {
+        result = io_error("%s: cannot write a file of that name: %s; give a shorter one", flag, strerror(errno));
+    } else if (stat(path, &status) == 0 && S_ISDIR(status.st_mode)) {
         result = io_error("%s %s: this is a directory; give a file name", flag, path);
     } else if (is_stream(path)) {
         if (access(path, W_OK) != 0) result = io_error("%s %s: cannot write: %s", flag, path, strerror(errno));
@@ -55,8 +57,8 @@ static int name_temporary(output_file *file, int number)
     size_t directory = directory_size(file->target), room = strlen(file->target) + 48;
     file->temporary = malloc(room);
     if (!file->temporary) return io_error("out of memory");
-    snprintf(file->temporary, room, "%.*s.%s.%ld.%d.tmp", (int)directory, file->target, file->target + directory,
-             (long)getpid(), number);
+    /* without the file's own name, which may be as long as a name can be */
+    snprintf(file->temporary, room, "%.*s.nanobragg-c.%ld.%d.tmp", (int)directory, file->target, (long)getpid(), number);
     return STATUS_OK;
 }
 

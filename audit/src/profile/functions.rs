@@ -126,11 +126,29 @@ impl Functions {
             self.outside += count;
             return;
         }
-        let clean = |name: String| name.replace([';', '\n'], ":");
-        let stack: Vec<String> = outermost_first.into_iter().map(clean).collect();
+        let mut stack: Vec<String> = Vec::new();
+        for name in outermost_first {
+            let name = if is_plumbing(&name) { PLUMBING.to_owned() } else { name.replace([';', '\n'], ":") };
+            // a run of plumbing is one frame, however deep the work was split this time
+            if name != PLUMBING || stack.last().is_none_or(|last| last != PLUMBING) {
+                stack.push(name);
+            }
+        }
         self.samples += count;
         *self.stacks.entry(stack.join(";")).or_default() += count;
     }
+}
+
+/// What frames of the standard library, rayon and the thread's start are called: they say how work was split, not what it
+/// was, and would make a stack of its own of every way to split it.
+const PLUMBING: &str = "[runtime]";
+
+fn is_plumbing(name: &str) -> bool {
+    // frames that were inlined have no path of their own, but their type arguments name rayon and the unwinder
+    let anywhere = ["rayon", "core::panic", "std::thread", "std::rt"];
+    let first = ["core::", "std::", "alloc::", "__rust", "_start", "__libc_start", "start_thread", "clone"];
+    let bare = name.trim_start_matches(['<', '&', '(']);
+    anywhere.iter().any(|part| name.contains(part)) || first.iter().any(|start| bare.starts_with(start))
 }
 
 #[cfg(test)]
@@ -155,6 +173,18 @@ mod tests {
         functions.write_folded(&mut folded).unwrap();
         let folded = String::from_utf8(folded).unwrap();
         assert_eq!(folded, "main;render 2\nmain;render:band;sin 2\nmain;render;sin 6\n");
+    }
+
+    #[test]
+    fn how_work_was_split_is_one_frame() {
+        let mut functions = Functions::default();
+        for depth in [1, 5] {
+            let split = vec!["rayon_core::join::<A, B>".to_owned(); depth];
+            let stack =
+                [vec!["std::rt::lang_start".to_owned(), "main".to_owned()], split, vec!["render".to_owned()]];
+            functions.add(stack.concat(), 1, Some("render"));
+        }
+        assert_eq!(functions.stacks, BTreeMap::from([("[runtime];main;[runtime];render".to_owned(), 2)]));
     }
 
     #[test]

@@ -45,6 +45,8 @@ impl Pending {
             Ok(metadata) if !metadata.is_file() => {
                 return OpenOptions::new().write(true).open(path).map(Target::Itself);
             }
+            // such as a name that is too long: known before any other output is written
+            Err(error) if error.kind() == io::ErrorKind::InvalidFilename => return Err(error),
             _ => {}
         }
         let directory = match path.parent() {
@@ -126,6 +128,13 @@ fn plain(error: io::Error) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_that_is_too_long_is_refused_beforehand() {
+        let directory = tempfile::tempdir().unwrap();
+        assert!(check_writable(&directory.path().join("x".repeat(1000))).is_err());
+        assert!(check_writable(&directory.path().join("x".repeat(250))).is_ok());
+    }
 
     #[test]
     fn a_file_that_fails_half_way_is_absent() {
