@@ -8,7 +8,7 @@ use bragg_tests::image::Image;
 use bragg_tests::programs::{ENGINES, binary, not_run, run, temporary_folder};
 
 /// Renders a golden case in a folder that holds links to the input files, where there are any.
-fn render_case(engine: &str, case: &Case, figures: &Figures) -> Image {
+fn render_case(engine: &str, case: &Case, figures: &Figures, more: &[&str]) -> Image {
     let dir = temporary_folder();
     let inputs = whole_images().map(|golden| golden.join("inputs")).filter(|inputs| inputs.is_dir());
     for input in inputs.into_iter().flat_map(|inputs| inputs.read_dir().into_iter().flatten().flatten()) {
@@ -18,6 +18,7 @@ fn render_case(engine: &str, case: &Case, figures: &Figures) -> Image {
     }
     let mut words: Vec<&str> = case.args.iter().map(String::as_str).collect();
     words.extend(["-noprogress", "-nonoise", "-nopgm", "-floatfile", "out.bin"]);
+    words.extend(more);
     run(&binary(engine), &words, dir.path()).expect_code(0);
     Image::read(&dir.path().join("out.bin"), figures.width, figures.height)
 }
@@ -46,7 +47,7 @@ fn every_engine_agrees_with_the_original() {
         }
         let figures = figures.get(id).unwrap_or_else(|| panic!("no figures of case {id}"));
         for engine in ENGINES {
-            let image = render_case(engine, case, figures);
+            let image = render_case(engine, case, figures, &[]);
             compared += 1;
             let mut found = disagreements(figures, &image);
             if let Some(golden) = &golden {
@@ -84,7 +85,7 @@ fn the_figures_catch_what_both_engines_would_share() {
     let id = "na-nb-nc";
     let figures = &figures[id];
     let case = cases.iter().find(|case| case.id == id).expect("the case");
-    let good = render_case(ENGINES[0], case, figures);
+    let good = render_case(ENGINES[0], case, figures, &[]);
     assert_eq!(disagreements(figures, &good), Vec::<String>::new());
     let dim = figures
         .index
@@ -149,4 +150,19 @@ fn whole_images_catch_faults_that_the_figures_may_not_sample() {
         assert_eq!(disagreements(&figures, &image), Vec::<String>::new(), "{id}");
         assert!(compare(&image, &image).is_ok_and(|agreement| agreement.within(&LIMITS)), "{id}");
     }
+}
+
+/// The corrected physics has two implementations as well, and no golden image: they must agree with each other.
+#[test]
+fn the_engines_agree_with_each_other_without_oddities() {
+    let (figures, mut complaints, mut differ_from_original) = (figures(), Vec::new(), 0);
+    for case in cases().iter().filter(|case| whole_images().is_some() || !needs_inputs(case)) {
+        let figures = figures.get(&case.id).unwrap_or_else(|| panic!("no figures of case {}", case.id));
+        let [rust, c] = ENGINES.map(|engine| render_case(engine, case, figures, &["--oddities", "none"]));
+        differ_from_original += usize::from(!disagreements(figures, &rust).is_empty());
+        complaints
+            .extend(whole_disagreement(&c, &rust).into_iter().map(|found| format!("{}: {found}", case.id)));
+    }
+    assert!(differ_from_original > 10, "only {differ_from_original} images show that oddities were off");
+    assert!(complaints.is_empty(), "{} disagreements:\n{}", complaints.len(), complaints.join("\n"));
 }
