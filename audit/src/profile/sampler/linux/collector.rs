@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
-use super::handler::{SLOTS, Session, clock_ns, signal_number, thread_cpu_ns};
+use super::handler::{Recording, SLOTS, clock_ns, signal_number, thread_cpu_ns};
 use super::ring::RawSample;
 use crate::profile::samples::{Frame, SCHEMA, Samples, Stack, Thread, Total};
 use crate::profile::unwind::{Code, Outcome};
@@ -18,7 +18,7 @@ const IDLE_PART: u64 = 10;
 
 /// State of the collecting thread.
 pub(super) struct Collector {
-    session: Session,
+    recording: Recording,
     code: Code,
     own_tid: i32,
     period_ns: u64,
@@ -41,7 +41,7 @@ struct Clocks {
 impl Collector {
     /// Runs until `stop` speaks or hangs up; says through `ready` when the threads that exist are being sampled.
     pub(super) fn run(
-        session: Session,
+        recording: Recording,
         code: Code,
         period_ns: u64,
         ready: &Sender<()>,
@@ -49,7 +49,7 @@ impl Collector {
     ) -> Samples {
         let now = clock_ns(libc::CLOCK_MONOTONIC).unwrap_or(0);
         let mut collector = Collector {
-            session,
+            recording,
             code,
             own_tid: own_tid(),
             period_ns,
@@ -67,7 +67,7 @@ impl Collector {
             collector.find_threads(false);
             collector.drain();
         }
-        collector.session.quiesce();
+        collector.recording.quiesce();
         collector.drain();
         collector.finish()
     }
@@ -84,11 +84,11 @@ impl Collector {
                 self.adopt(tid, first);
             }
         }
-        let session = &self.session;
+        let recording = &self.recording;
         self.live.retain(|tid, slot| {
             let lives = seen.contains(tid);
             if !lives {
-                session.disarm(*slot);
+                recording.disarm(*slot);
             }
             lives
         });
@@ -104,7 +104,7 @@ impl Collector {
         let (Some(wall_ns), Some(cpu_ns)) = (clock_ns(libc::CLOCK_MONOTONIC), thread_cpu_ns(tid)) else {
             return;
         };
-        if let Err(error) = self.session.arm(slot, tid) {
+        if let Err(error) = self.recording.arm(slot, tid) {
             if error.raw_os_error() != Some(libc::EINVAL) {
                 self.error(format!("thread {tid} is not sampled: {error}"));
             }
@@ -122,8 +122,8 @@ impl Collector {
     fn drain(&mut self) {
         let mut refreshed = false;
         loop {
-            let Collector { session, code, clocks, sums, stacks, frames, samples, period_ns, .. } = self;
-            let more = session.shared().ring.pop(|raw: &RawSample| {
+            let Collector { recording, code, clocks, sums, stacks, frames, samples, period_ns, .. } = self;
+            let more = recording.shared().ring.pop(|raw: &RawSample| {
                 let Some(last) = clocks.get_mut(raw.slot as usize) else { return };
                 let wall_ns = raw.wall_ns.saturating_sub(last.wall_ns);
                 let cpu_ns = raw.cpu_ns.saturating_sub(last.cpu_ns);
@@ -164,7 +164,7 @@ impl Collector {
     }
 
     fn finish(mut self) -> Samples {
-        let unreadable = self.session.shared().stacks_unreadable.load(std::sync::atomic::Ordering::SeqCst);
+        let unreadable = self.recording.shared().stacks_unreadable.load(std::sync::atomic::Ordering::SeqCst);
         if unreadable > 0 {
             self.error(format!(
                 "the stack of {unreadable} samples could not be read: they have one frame only"
@@ -178,7 +178,7 @@ impl Collector {
         );
         samples.period_ns = self.period_ns;
         samples.duration_ns = clock_ns(libc::CLOCK_MONOTONIC).unwrap_or(self.begun_ns) - self.begun_ns;
-        samples.dropped = self.session.shared().ring.dropped();
+        samples.dropped = self.recording.shared().ring.dropped();
         samples.totals = self.sums.drain().map(|((thread, phase), t)| Total { thread, phase, ..t }).collect();
         samples.totals.sort_by_key(|t| (t.thread, t.phase));
         let stack = |((thread, phase, frames), count)| Stack { thread, phase, count, frames };

@@ -46,13 +46,13 @@ static GENERATION: AtomicU32 = AtomicU32::new(0);
 static SIGNAL: AtomicI32 = AtomicI32::new(0);
 
 /// The right to sample this process: one at a time. Disarms and detaches when dropped.
-pub(super) struct Session {
+pub(super) struct Recording {
     shared: Box<Shared>,
 }
 
-impl Session {
+impl Recording {
     /// Claims the process and installs the handler; no thread is sampled yet.
-    pub(super) fn open(period_ns: u32, phase: fn() -> u8, ring: u32) -> io::Result<Option<Session>> {
+    pub(super) fn open(period_ns: u32, phase: fn() -> u8, ring: u32) -> io::Result<Option<Recording>> {
         if TAKEN.swap(true, Ordering::SeqCst) {
             return Ok(None);
         }
@@ -73,9 +73,9 @@ impl Session {
             generation: GENERATION.fetch_add(1, Ordering::SeqCst).wrapping_add(1),
             stacks_unreadable: AtomicU64::new(0),
         });
-        let session = Session { shared };
-        ACTIVE.store((&raw const *session.shared).cast_mut(), Ordering::SeqCst);
-        Ok(Some(session))
+        let recording = Recording { shared };
+        ACTIVE.store((&raw const *recording.shared).cast_mut(), Ordering::SeqCst);
+        Ok(Some(recording))
     }
 
     /// What the handlers fill.
@@ -83,7 +83,7 @@ impl Session {
         &self.shared
     }
 
-    /// Starts a timer that interrupts thread `tid`, for ever until [`Session::disarm`].
+    /// Starts a timer that interrupts thread `tid`, for ever until [`Recording::disarm`].
     pub(super) fn arm(&self, slot: u32, tid: i32) -> io::Result<()> {
         // SAFETY: all-zero bytes are a valid `sigevent`; the kernel reads it and writes one int to `timer`.
         let (made, timer) = unsafe {
@@ -137,7 +137,7 @@ impl Session {
     }
 }
 
-impl Drop for Session {
+impl Drop for Recording {
     fn drop(&mut self) {
         self.quiesce();
         TAKEN.store(false, Ordering::SeqCst);

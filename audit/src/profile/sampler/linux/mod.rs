@@ -5,7 +5,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use self::collector::Collector;
-use self::handler::Session;
+use self::handler::Recording;
 use super::SamplerError;
 use crate::profile::samples::Samples;
 use crate::profile::unwind::Code;
@@ -33,13 +33,13 @@ impl Running {
         let code = Code::of_this_process().map_err(SamplerError::System)?;
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let cells = CELLS.max(CELLS_PER_PROCESSOR * processors) as u32;
-        let session = Session::open(period_ns, phase, cells).map_err(SamplerError::System)?;
-        let session = session.ok_or(SamplerError::Busy)?;
+        let recording = Recording::open(period_ns, phase, cells).map_err(SamplerError::System)?;
+        let recording = recording.ok_or(SamplerError::Busy)?;
         let (stop, stopped) = channel();
         let (ready, armed) = channel();
         let collector = std::thread::Builder::new()
             .name("sampler".into())
-            .spawn(move || Collector::run(session, code, period_ns.into(), &ready, &stopped))
+            .spawn(move || Collector::run(recording, code, period_ns.into(), &ready, &stopped))
             .map_err(SamplerError::System)?;
         armed.recv().map_err(|_| SamplerError::Died)?;
         Ok(Running { stop, collector })
