@@ -103,7 +103,8 @@ impl<V: Lanes, const G: usize> Factor<V, G> for Nearest<V, G> {
     fn new(table: &Table<V::Real>) -> Self {
         let [a, b, c] = table.stride;
         let stride = [V::of(a as f64), V::of(b as f64), V::of(c as f64)];
-        let [min, max] = [table.min, table.max].map(|[a, b, c]| [V::splat(a), V::splat(b), V::splat(c)]);
+        let min = [V::splat(table.min[0]), V::splat(table.min[1]), V::splat(table.min[2])];
+        let max = [V::splat(table.max[0]), V::splat(table.max[1]), V::splat(table.max[2])];
         Nearest { min, max, stride, index: [V::of(0.0); G], inside: [V::mask(0); G] }
     }
 
@@ -215,7 +216,9 @@ impl<V: Lanes, const G: usize> Tricubic<V, G> {
     /// Cubic Lagrange interpolation of the lanes `todo`, cell by cell: neighbouring pixels mostly lie in the same.
     #[inline(always)]
     fn interpolate(&self, table: &Table<V::Real>, g: usize, mut todo: u32, otherwise: V) -> V {
-        let weights = [0, 1, 2].map(|axis| lagrange(self.fraction[axis][g]));
+        // No closures here: they would not be compiled for the level.
+        let f = &self.fraction;
+        let weights = [lagrange(f[0][g]), lagrange(f[1][g]), lagrange(f[2][g])];
         let mut bases = [V::Real::default(); 16];
         self.base[g].store(&mut bases);
         let mut out = otherwise;

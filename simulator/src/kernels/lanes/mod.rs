@@ -4,8 +4,6 @@
 //! (see [`super::entry`]); a level's vectors are made nowhere else, so that its instructions only run where the machine
 //! has them.
 
-#[cfg(target_arch = "aarch64")]
-pub(crate) mod neon;
 pub(crate) mod plain;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod x86;
