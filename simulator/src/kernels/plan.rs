@@ -46,7 +46,7 @@ pub(crate) struct Plan<const K: usize> {
     pub(crate) narrow: bool,
     /// Whether nothing is multiplied into the terms, so that the scale can wait for the end.
     pub(crate) raw: bool,
-    /// Whether coordinates are computed in f32 too: nothing else needs them, and two are enough.
+    /// Whether nothing but the sum needs the coordinates of samples after the first, and two are enough.
     pub(crate) slim: bool,
     /// What a sum of terms is to be multiplied by.
     pub(crate) scale: f64,
@@ -88,7 +88,7 @@ impl<const K: usize> Plan<K> {
             && !(layered && model.factors.capture == Applied::PerTerm);
         let unlayered = !layered && kind != FactorKind::Tricubic;
         let end = model.factors.polarization == Applied::AtTheEnd && (model.factors.background_in_sum || !model.wet);
-        let slim = narrow && raw && K == 2 && unlayered && end;
+        let slim = raw && K == 2 && unlayered && end;
         let largest =
             |grid: &HklGrid| grid.values.iter().fold(model.default_f.abs(), |most, f| most.max(f.abs()));
         let mut scale = lattice.scale;
