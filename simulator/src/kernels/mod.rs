@@ -1,0 +1,3 @@
+//! Fast sums over sources, orientations and pixels.
+
+pub mod tiles;

@@ -1,0 +1,92 @@
+//! Chebyshev nodes, and the matrices that take values at the nodes to sums over the sub-pixels of each pixel.
+
+use super::product::Real;
+use std::f64::consts::PI;
+
+/// Chebyshev nodes of the first kind on (−1, 1), ascending, exactly symmetric.
+pub fn nodes(m: usize) -> Vec<f64> {
+    (0..m).map(|k| ((2 * k + 1) as f64 - m as f64) * PI / (2 * m) as f64).map(f64::sin).collect()
+}
+
+/// The Lagrange polynomials of the nodes at `x` (barycentric formula).
+fn lagrange(nodes: &[f64], x: f64, out: &mut [f64]) {
+    let m = nodes.len();
+    if let Some(at) = nodes.iter().position(|&node| node == x) {
+        out.fill(0.0);
+        out[at] = 1.0;
+        return;
+    }
+    let mut sum = 0.0;
+    for (k, (value, node)) in out.iter_mut().zip(nodes).enumerate() {
+        let weight = ((2 * k + 1) as f64 * PI / (2 * m) as f64).sin();
+        *value = if k % 2 == 0 { weight } else { -weight } / (x - node);
+        sum += *value;
+    }
+    out.iter_mut().for_each(|value| *value /= sum);
+}
+
+/// From values at `m` nodes along one direction of a tile to sums over the sub-pixels of its pixels.
+///
+/// Nodes and pixels are symmetric about the middle, so that even and odd parts are kept apart: with
+/// E± = ½(E(t, k) ± E(t, m−1−k)) and V± = V(k) ± V(m−1−k), pixel t is E⁺V⁺ + E⁻V⁻ and its mirror image E⁺V⁺ − E⁻V⁻.
+/// Half the pixels and half the nodes are stored, in groups of pixels: `[pixel / group][k][pixel % group]`,
+/// filled up with zeros.
+#[derive(Clone, Debug)]
+pub struct Interpolation<T> {
+    /// Number of nodes, even.
+    pub m: usize,
+    /// The nodes, between −1 and 1.
+    pub nodes: Vec<f64>,
+    /// Pixels.
+    pub pixels: usize,
+    /// In groups of the product's rows.
+    pub by_rows: Halves<T>,
+    /// In groups of the product's columns.
+    pub by_columns: Halves<T>,
+}
+
+/// Even and odd part.
+#[derive(Clone, Debug)]
+pub struct Halves<T> {
+    /// E⁺.
+    pub even: Vec<T>,
+    /// E⁻.
+    pub odd: Vec<T>,
+}
+
+impl<T: Real> Interpolation<T> {
+    /// For `m` nodes (even), `pixels` pixels of `oversample` sub-pixels, and the groups of the product.
+    pub fn new(m: usize, pixels: usize, oversample: usize, rows: usize, columns: usize) -> Interpolation<T> {
+        let (half_m, half) = (m / 2, pixels.div_ceil(2));
+        let points = (pixels * oversample) as f64;
+        let nodes = nodes(m);
+        let mut one = vec![0.0; m];
+        let (mut even, mut odd) = (vec![0.0; half * half_m], vec![0.0; half * half_m]);
+        for t in 0..half {
+            let mut sum = vec![0.0; m];
+            for sub in 0..oversample {
+                let x = ((2 * (t * oversample + sub) + 1) as f64 - points) / points;
+                lagrange(&nodes, x, &mut one);
+                sum.iter_mut().zip(&one).for_each(|(sum, one)| *sum += one);
+            }
+            for k in 0..half_m {
+                even[t * half_m + k] = 0.5 * (sum[k] + sum[m - 1 - k]);
+                odd[t * half_m + k] = 0.5 * (sum[k] - sum[m - 1 - k]);
+            }
+        }
+        let grouped = |group: usize| {
+            let of = |matrix: &[f64]| {
+                let mut out = vec![T::ZERO; half.next_multiple_of(group) * half_m];
+                for t in 0..half {
+                    for k in 0..half_m {
+                        let at = (t / group * half_m + k) * group + t % group;
+                        out[at] = T::of(matrix[t * half_m + k]);
+                    }
+                }
+                out
+            };
+            Halves { even: of(&even), odd: of(&odd) }
+        };
+        Interpolation { m, nodes, pixels, by_rows: grouped(rows), by_columns: grouped(columns) }
+    }
+}
