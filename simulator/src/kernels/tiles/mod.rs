@@ -4,6 +4,7 @@
 //! `docs/smooth-tiles.md` derives the bound. [`Smooth`] is made once for an experiment; [`Smooth::render`] does one tile,
 //! or says why it has to be summed pixel by pixel.
 
+mod aligned;
 mod bound;
 mod nodes;
 mod product;
@@ -11,6 +12,7 @@ mod sum;
 #[cfg(test)]
 mod tests;
 
+pub use aligned::Aligned;
 pub use bound::{Bundle, Growth, Patch, lebesgue};
 pub use nodes::{Halves, Interpolation, nodes};
 pub use product::{Lanes, Real, Scratch, Vector, product};
@@ -102,11 +104,17 @@ pub struct Smooth<T> {
 }
 
 /// Buffers of one thread.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug)]
 pub struct Buffers<T> {
     fast: Vec<f64>,
     values: Vec<T>,
     scratch: Scratch<T>,
+}
+
+impl<T: Real> Default for Buffers<T> {
+    fn default() -> Buffers<T> {
+        Buffers { fast: Vec::new(), values: Vec::new(), scratch: Scratch::default() }
+    }
 }
 
 impl<T: Real> Smooth<T> {
@@ -165,15 +173,20 @@ impl<T: Real> Smooth<T> {
 
     fn of_nodes(&self, tile: Tile, growth: &[Growth; 2], reached: f64, nodes: [usize; 2]) -> Plan {
         let along = [0, 1].map(|axis| growth[axis].error(nodes[axis]));
-        let relative = (lebesgue(nodes[1]) * along[0] + along[1]).min(lebesgue(nodes[0]) * along[1] + along[0]);
-        let [m_f, m_s, p_f, p_s] =
-            [nodes[0], nodes[1], tile.pixels[0], tile.pixels[1]].map(|n| n as f64);
+        let relative =
+            (lebesgue(nodes[1]) * along[0] + along[1]).min(lebesgue(nodes[0]) * along[1] + along[0]);
+        let [m_f, m_s, p_f, p_s] = [nodes[0], nodes[1], tile.pixels[0], tile.pixels[1]].map(|n| n as f64);
         let terms = self.sum.combinations * self.sum.layers * self.costs.term;
         let sub_pixels = f64::from(self.sum.oversample).powi(2);
         let product = 0.5 * (p_s * m_s * m_f + p_s * p_f * m_f) * self.costs.multiply_add;
         let glance = (GLANCE * GLANCE) as f64;
         let smooth = (m_f * m_s + glance) * terms + product + self.costs.tile;
-        Plan { nodes, bound: relative * self.sum.brightest(), reached, cost: [smooth, p_f * p_s * sub_pixels * terms] }
+        Plan {
+            nodes,
+            bound: relative * self.sum.brightest(),
+            reached,
+            cost: [smooth, p_f * p_s * sub_pixels * terms],
+        }
     }
 
     /// Does one tile: sums over the sub-pixels of each pixel, in rows of `stride`, or says why it must be summed pixel by

@@ -1,5 +1,6 @@
 //! Chebyshev nodes, and the matrices that take values at the nodes to sums over the sub-pixels of each pixel.
 
+use super::aligned::Aligned;
 use super::product::Real;
 use std::f64::consts::PI;
 
@@ -31,7 +32,7 @@ fn lagrange(nodes: &[f64], x: f64, out: &mut [f64]) {
 /// E± = ½(E(t, k) ± E(t, m−1−k)) and V± = V(k) ± V(m−1−k), pixel t is E⁺V⁺ + E⁻V⁻ and its mirror image E⁺V⁺ − E⁻V⁻.
 /// Half the pixels and half the nodes are stored, in groups of pixels: `[pixel / group][k][pixel % group]`,
 /// filled up with zeros.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Interpolation<T> {
     /// Number of nodes, even.
     pub m: usize,
@@ -46,12 +47,12 @@ pub struct Interpolation<T> {
 }
 
 /// Even and odd part.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Halves<T> {
     /// E⁺.
-    pub even: Vec<T>,
+    pub even: Aligned<T>,
     /// E⁻.
-    pub odd: Vec<T>,
+    pub odd: Aligned<T>,
 }
 
 impl<T: Real> Interpolation<T> {
@@ -76,7 +77,7 @@ impl<T: Real> Interpolation<T> {
         }
         let grouped = |group: usize| {
             let of = |matrix: &[f64]| {
-                let mut out = vec![T::ZERO; half.next_multiple_of(group) * half_m];
+                let mut out = Aligned::zeros(half.next_multiple_of(group) * half_m);
                 for t in 0..half {
                     for k in 0..half_m {
                         let at = (t / group * half_m + k) * group + t % group;

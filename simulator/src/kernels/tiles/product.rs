@@ -3,6 +3,7 @@
 //! Written once for any [`Vector`] and always inlined, so that it becomes part of the function with `#[target_feature]`
 //! that it is called from.
 
+use super::aligned::Aligned;
 use super::nodes::Interpolation;
 use std::ops::{Add, Sub};
 
@@ -102,12 +103,19 @@ impl<T: Real, const N: usize, const FMA: bool> Vector for Lanes<T, N, FMA> {
 }
 
 /// Room for the values at the nodes and for what lies between the two products.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug)]
 pub struct Scratch<T> {
     /// V⁺⁺, V⁻⁺, V⁺⁻, V⁻⁻ (sign along slow, then along fast), each in panels of columns, `[panel][k][column]`.
-    quadrants: [Vec<T>; 4],
+    quadrants: [Aligned<T>; 4],
     /// After the first product: even and odd along fast, `[slow pixel][column]`.
-    halfway: [Vec<T>; 2],
+    halfway: [Aligned<T>; 2],
+}
+
+impl<T: Real> Default for Scratch<T> {
+    fn default() -> Scratch<T> {
+        let empty = |_| Aligned::zeros(0);
+        Scratch { quadrants: std::array::from_fn(empty), halfway: std::array::from_fn(empty) }
+    }
 }
 
 /// out(s, f) = Σ E_s(s, k) · values(k, j) · E_f(f, j), for `slow.m × fast.m` values and `slow.pixels × fast.pixels`
@@ -132,7 +140,7 @@ pub fn product<V: Vector, const ROWS: usize, const COLS: usize, const WIDE: usiz
     let rows = slow.pixels.next_multiple_of(ROWS);
     let matrix = &slow.by_rows;
     for (parity, halfway) in scratch.halfway.iter_mut().enumerate() {
-        halfway.resize(rows * width, V::Scalar::ZERO);
+        halfway.resize(rows * width);
         let [plus, minus] = [&scratch.quadrants[2 * parity], &scratch.quadrants[2 * parity + 1]];
         let size = half_s * columns;
         let panels = plus.chunks_exact(size).zip(minus.chunks_exact(size));
@@ -216,29 +224,43 @@ fn write_mirrored<V: Vector, const WIDE: usize>(
     odd: &[V; WIDE],
 ) {
     let columns = WIDE * V::WIDTH;
-    let mut sum = [V::Scalar::ZERO; MOST_COLUMNS];
     let mut mirrored = [V::Scalar::ZERO; MOST_COLUMNS];
+    let mirrored = &mut mirrored[..columns];
     for c in 0..WIDE {
-        let at = c * V::WIDTH;
-        even[c].plus(odd[c]).store(&mut sum[at..]);
-        even[c].minus(odd[c]).store(&mut mirrored[at..]);
+        even[c].minus(odd[c]).store(&mut mirrored[c * V::WIDTH..]);
     }
-    let (sum, mirrored) = (&sum[..columns], &mut mirrored[..columns]);
     mirrored.reverse();
     let count = columns.min(line.len().div_ceil(2) - first);
     let end = line.len() - first;
-    line[end - count..end].copy_from_slice(&mirrored[columns - count..]);
-    line[first..first + count].copy_from_slice(&sum[..count]);
+    let (left, right) = (first..first + count, end - count..end);
+    if count == columns {
+        // Vectors, not the general copy, which would be a call.
+        let right = &mut line[right];
+        for c in 0..WIDE {
+            V::load(&mirrored[c * V::WIDTH..]).store(&mut right[c * V::WIDTH..]);
+        }
+        let left = &mut line[left];
+        for c in 0..WIDE {
+            even[c].plus(odd[c]).store(&mut left[c * V::WIDTH..]);
+        }
+    } else {
+        line[right].copy_from_slice(&mirrored[columns - count..]);
+        let mut sum = [V::Scalar::ZERO; MOST_COLUMNS];
+        for c in 0..WIDE {
+            even[c].plus(odd[c]).store(&mut sum[c * V::WIDTH..]);
+        }
+        line[left].copy_from_slice(&sum[..count]);
+    }
 }
 
 /// Even and odd parts of the values in both directions.
 #[inline(always)]
-fn split<T: Real>(values: &[T], m_s: usize, m_f: usize, columns: usize, quadrants: &mut [Vec<T>; 4]) {
+fn split<T: Real>(values: &[T], m_s: usize, m_f: usize, columns: usize, quadrants: &mut [Aligned<T>; 4]) {
     let (half_s, half_f) = (m_s / 2, m_f / 2);
     for quadrant in quadrants.iter_mut() {
-        quadrant.resize(half_s * half_f.next_multiple_of(columns), T::ZERO);
+        quadrant.resize(half_s * half_f.next_multiple_of(columns));
     }
-    let [pp, mp, pm, mm] = quadrants;
+    let [pp, mp, pm, mm] = quadrants.each_mut().map(|quadrant| &mut **quadrant);
     for k in 0..half_s {
         let near = values[k * m_f..][..m_f].split_at(half_f);
         let far = values[(m_s - 1 - k) * m_f..][..m_f].split_at(half_f);

@@ -1,7 +1,7 @@
 //! The sum that is interpolated: what of a model it depends on, and whether it is band-limited at all.
 
-use super::bound::{Bundle, Patch, bundles};
 use super::Tile;
+use super::bound::{Bundle, Patch, bundles};
 use crate::experiment::Shape;
 use crate::physics::Model;
 use crate::physics::model::Applied;
@@ -146,7 +146,10 @@ impl Sum {
         let middle = [0, 1].map(|axis| self.position(tile, axis, 0.0));
         let directions = [self.fast, self.slow];
         Patch {
-            centre: self.corner + self.fast * middle[0] + self.slow * middle[1] + self.normal * (0.5 * self.depth),
+            centre: self.corner
+                + self.fast * middle[0]
+                + self.slow * middle[1]
+                + self.normal * (0.5 * self.depth),
             along: directions[axis],
             across: directions[1 - axis],
             normal: self.normal,
