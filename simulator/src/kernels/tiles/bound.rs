@@ -285,3 +285,107 @@ fn half_angle(x: f64, y: f64) -> (f64, f64) {
 fn length(x: f64, y: f64) -> f64 {
     (x * x + y * y).sqrt()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// 1/√(x + iy), the root with the positive real part.
+    fn inverse_root(x: f64, y: f64) -> (f64, f64) {
+        let (size, half) = (length(x, y).sqrt(), y.atan2(x) / 2.0);
+        (half.cos() / size, -half.sin() / size)
+    }
+
+    /// Im d at `point` + iη along.
+    fn im_d(point: Vec3, along: Vec3, eta: f64) -> Vec3 {
+        let (re, im) =
+            inverse_root(point.dot(point) - eta * eta * along.dot(along), 2.0 * eta * point.dot(along));
+        point * im + along * (eta * re)
+    }
+
+    prop_compose! {
+        fn patch()(
+            place in prop::array::uniform2(-2.0..2.0),
+            turn in prop::array::uniform3(-1.0..1.0),
+            skew in prop::array::uniform2(-0.9..0.9),
+            half in prop::array::uniform2(1e-3..0.4),
+            half_depth in prop_oneof![Just(0.0), 0.0..0.2],
+        ) -> Patch {
+            let [x, y, z] = crate::physics::vector::Matrix3::IDENTITY.0.map(|v| v.rotate_xyz(turn));
+            Patch {
+                centre: Vec3::new(1.0, place[0], place[1]),
+                along: y,
+                across: (z + y * skew[0]).unit(),
+                normal: (x + y * skew[1]).unit(),
+                half_along: half[0],
+                half_across: half[1],
+                half_depth,
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+
+        /// Everywhere on the ellipse and on every line, Im d is no longer than `size` and within `spread` of `tangent`.
+        #[test]
+        fn cells_contain_what_they_bound(
+            patch in patch(), ln_rho in 0.01..2.0, part in prop::array::uniform3(-1.0..1.0), angle in 0.0..PI,
+        ) {
+            let (major, minor) = (patch.half_along * f64::cosh(ln_rho), patch.half_along * f64::sinh(ln_rho));
+            let arc = (angle / PI * ARCS as f64) as usize;
+            let end = |i: usize| {
+                let (sin, cos) = (PI * i as f64 / ARCS as f64).sin_cos();
+                [major * cos, minor * sin]
+            };
+            let strip = ((part[0] + 1.0) / 2.0 * STRIPS as f64) as usize;
+            let Some(cell) = Rows::new(&patch, strip).cell(end(arc), end(arc + 1)) else { return Ok(()) };
+            let point = patch.centre
+                + patch.along * (major * angle.cos())
+                + patch.across * (part[0] * patch.half_across)
+                + patch.normal * (part[1] * patch.half_depth);
+            let im = im_d(point, patch.along, minor * angle.sin());
+            prop_assert!(im.norm() <= cell.size * (1.0 + 1e-12) + 1e-15, "{} > {}", im.norm(), cell.size);
+            let off = (im.unit() - cell.tangent).norm();
+            prop_assert!(off <= cell.spread + 1e-9 || im.norm() < 1e-6, "{off} > {}", cell.spread);
+        }
+    }
+
+    proptest! {
+        /// The bound is above the growth at every point of the ellipse for the worst orientation of a bundle.
+        #[test]
+        fn a_bundle_stands_for_all_that_is_in_it(
+            patch in patch(), ln_rho in 0.01..1.0, angle in 0.0..PI, part in prop::array::uniform2(-1.0..1.0),
+            centre in prop::array::uniform3(prop::array::uniform3(-20.0..20.0)),
+            radius in prop::array::uniform3(0.0..3.0),
+        ) {
+            let (major, minor) = (patch.half_along * f64::cosh(ln_rho), patch.half_along * f64::sinh(ln_rho));
+            let point = patch.centre
+                + patch.along * (major * angle.cos())
+                + patch.across * (part[0] * patch.half_across)
+                + patch.normal * (part[1] * patch.half_depth);
+            let im = im_d(point, patch.along, minor * angle.sin());
+            let centre = centre.map(Vec3);
+            let cells = [4.0, 1.0, 9.0];
+            let worst = |i: usize| centre[i] + im.unit() * f64::copysign(radius[i], centre[i].dot(im));
+            let growth: f64 = (0..3).map(|i| ln_grating(worst(i).dot(im).abs(), cells[i])).sum();
+            let bound = ln_growth(&patch, cells, &[Bundle { centre, radius }], ln_rho);
+            prop_assert!(growth <= bound * (1.0 + 1e-12) + 1e-12, "{growth} > {bound}");
+        }
+    }
+
+    #[test]
+    fn the_grating_grows_most_along_the_imaginary_axis() {
+        for n in [2.0, 3.0, 5.0, 100.0] {
+            for y in [1e-7, 1e-3, 0.1, 0.5] {
+                // |sin(π(x + iy))|² = sin² πx + sinh² πy
+                let size = |x: f64, y: f64| (PI * x).sin().powi(2) + (PI * y).sinh().powi(2);
+                let at = |x: f64| (size(n * x, n * y) / size(x, y) / (n * n)).ln();
+                let bound = ln_grating(y, n);
+                assert!((at(0.0) - bound).abs() < 1e-9 * (1.0 + bound), "{n} {y}: {} {bound}", at(0.0));
+                assert!((1..100).all(|i| at(f64::from(i) * 0.005) <= bound + 1e-12));
+            }
+        }
+    }
+}

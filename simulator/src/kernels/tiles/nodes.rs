@@ -9,21 +9,23 @@ pub fn nodes(m: usize) -> Vec<f64> {
     (0..m).map(|k| ((2 * k + 1) as f64 - m as f64) * PI / (2 * m) as f64).map(f64::sin).collect()
 }
 
-/// The Lagrange polynomials of the nodes at `x` (barycentric formula).
-fn lagrange(nodes: &[f64], x: f64, out: &mut [f64]) {
-    let m = nodes.len();
+/// The Lagrange polynomials of the nodes at `x` (barycentric formula; `weights` are those of the nodes).
+fn lagrange(nodes: &[f64], weights: &[f64], x: f64, out: &mut [f64]) {
     if let Some(at) = nodes.iter().position(|&node| node == x) {
         out.fill(0.0);
         out[at] = 1.0;
         return;
     }
-    let mut sum = 0.0;
-    for (k, (value, node)) in out.iter_mut().zip(nodes).enumerate() {
-        let weight = ((2 * k + 1) as f64 * PI / (2 * m) as f64).sin();
-        *value = if k % 2 == 0 { weight } else { -weight } / (x - node);
-        sum += *value;
-    }
-    out.iter_mut().for_each(|value| *value /= sum);
+    let terms = nodes.iter().zip(weights).map(|(node, weight)| weight / (x - node));
+    out.iter_mut().zip(terms).for_each(|(value, term)| *value = term);
+    let scale = 1.0 / out.iter().sum::<f64>();
+    out.iter_mut().for_each(|value| *value *= scale);
+}
+
+/// Barycentric weights: (−1)^k sin((2k+1)π/2m).
+fn weights(m: usize) -> Vec<f64> {
+    let sign = |k: usize| if k.is_multiple_of(2) { 1.0 } else { -1.0 };
+    (0..m).map(|k| sign(k) * ((2 * k + 1) as f64 * PI / (2 * m) as f64).sin()).collect()
 }
 
 /// From values at `m` nodes along one direction of a tile to sums over the sub-pixels of its pixels.
@@ -60,14 +62,14 @@ impl<T: Real> Interpolation<T> {
     pub fn new(m: usize, pixels: usize, oversample: usize, rows: usize, columns: usize) -> Interpolation<T> {
         let (half_m, half) = (m / 2, pixels.div_ceil(2));
         let points = (pixels * oversample) as f64;
-        let nodes = nodes(m);
+        let (nodes, weights) = (nodes(m), weights(m));
         let mut one = vec![0.0; m];
         let (mut even, mut odd) = (vec![0.0; half * half_m], vec![0.0; half * half_m]);
         for t in 0..half {
             let mut sum = vec![0.0; m];
             for sub in 0..oversample {
                 let x = ((2 * (t * oversample + sub) + 1) as f64 - points) / points;
-                lagrange(&nodes, x, &mut one);
+                lagrange(&nodes, &weights, x, &mut one);
                 sum.iter_mut().zip(&one).for_each(|(sum, one)| *sum += one);
             }
             for k in 0..half_m {
