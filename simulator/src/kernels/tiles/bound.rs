@@ -112,8 +112,7 @@ impl Growth {
     pub fn nodes(&self, error: f64, most: usize) -> Option<usize> {
         let factor = 4.0 * INFLATION / (self.ln_rho.exp_m1() * error);
         let nodes = 1.0 + (self.ln_growth + factor.ln()) / self.ln_rho;
-        // Also refuses NaN.
-        if !(nodes <= most as f64) {
+        if nodes.is_nan() || nodes > most as f64 {
             return None;
         }
         let nodes = nodes.ceil().max(1.0) as usize;

@@ -91,6 +91,9 @@ pub fn round_off(nodes: [usize; 2], unit: f64) -> f64 {
     lebesgue(nodes[0]) * lebesgue(nodes[1]) * additions * unit
 }
 
+/// Interpolations by number of nodes and of pixels.
+type Known<T> = BTreeMap<(usize, usize), Arc<Interpolation<T>>>;
+
 /// How the tiles of an experiment are done.
 #[derive(Debug)]
 pub struct Smooth<T> {
@@ -99,8 +102,8 @@ pub struct Smooth<T> {
     tolerance: Tolerance,
     /// Rows and columns that the product takes together.
     groups: [usize; 2],
-    /// By nodes and pixels.
-    interpolations: Mutex<BTreeMap<(usize, usize), Arc<Interpolation<T>>>>,
+    /// Those that were needed so far.
+    interpolations: Mutex<Known<T>>,
 }
 
 /// Buffers of one thread.
@@ -147,14 +150,15 @@ impl<T: Real> Smooth<T> {
             return Err(Direct::Dark);
         }
         let rounded = |m: usize, axis: usize| {
-            let unit = if axis == 0 { self.costs.lanes.next_multiple_of(2) } else { 2 };
+            // Along slow in coarse steps too, so that few different matrices are made.
+            let unit = if axis == 0 { self.costs.lanes.next_multiple_of(2) } else { 4 };
             m.next_multiple_of(unit)
         };
         // The products' rounding depends on the number of nodes, and they on it: the second time it is known.
         let mut nodes = [64; 2];
         for _ in 0..3 {
             let target = self.tolerance.left(nodes) * reached / self.sum.brightest();
-            if !(target > 0.0) {
+            if target.is_nan() || target <= 0.0 {
                 return Err(Direct::Rounding);
             }
             // An error along fast is multiplied by the Lebesgue constant along slow (equation 10).
