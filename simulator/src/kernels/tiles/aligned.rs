@@ -1,6 +1,6 @@
 //! Buffers that begin at a cache line: a vector that lies across two lines takes twice as long to load.
 
-use super::product::Real;
+use crate::kernels::lanes::Real;
 use std::ops::{Deref, DerefMut};
 
 /// Bytes of a cache line, and of the widest vector.
@@ -8,7 +8,7 @@ const LINE: usize = 64;
 
 /// Numbers from the beginning of a cache line on.
 #[derive(Debug, Default)]
-pub struct Aligned<T> {
+pub(crate) struct Aligned<T> {
     buffer: Vec<T>,
     start: usize,
     len: usize,
@@ -16,17 +16,17 @@ pub struct Aligned<T> {
 
 impl<T: Real> Aligned<T> {
     /// As many zeros.
-    pub fn zeros(len: usize) -> Aligned<T> {
+    pub(crate) fn zeros(len: usize) -> Aligned<T> {
         let mut new = Aligned { buffer: Vec::new(), start: 0, len: 0 };
         new.resize(len);
         new
     }
 
     /// Changes the length; what is in it afterwards is anything.
-    pub fn resize(&mut self, len: usize) {
+    pub(crate) fn resize(&mut self, len: usize) {
         let enough = len + LINE / size_of::<T>();
         if self.buffer.len() < enough {
-            self.buffer = vec![T::ZERO; enough];
+            self.buffer = vec![T::default(); enough];
             self.start = self.buffer.as_ptr().align_offset(LINE).min(enough - len);
         }
         self.len = len;

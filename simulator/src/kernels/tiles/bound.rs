@@ -21,11 +21,11 @@ const LEAST_RADIUS: f64 = 0.01;
 
 /// Orientations so close together that one bound serves all: each a/λ lies within a ball.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Bundle {
+pub(crate) struct Bundle {
     /// Centres: a/λ, b/λ, c/λ in 1 (metres over metres).
-    pub centre: [Vec3; 3],
+    pub(crate) centre: [Vec3; 3],
     /// Radii.
-    pub radius: [f64; 3],
+    pub(crate) radius: [f64; 3],
 }
 
 /// Gathers vectors (a, b, c)/λ of all combinations into a few bundles.
@@ -67,49 +67,49 @@ fn gather(vectors: &[[Vec3; 3]], share: f64) -> Option<Vec<Bundle>> {
 /// |s| ≤ half_across, |t| ≤ half_depth. `along` is the direction in which it is interpolated. Lengths in metres,
 /// `along` a unit vector.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Patch {
+pub(crate) struct Patch {
     /// The middle, seen from the crystal.
-    pub centre: Vec3,
+    pub(crate) centre: Vec3,
     /// Direction of interpolation.
-    pub along: Vec3,
+    pub(crate) along: Vec3,
     /// The other direction.
-    pub across: Vec3,
+    pub(crate) across: Vec3,
     /// Direction of the sensor's depth.
-    pub normal: Vec3,
+    pub(crate) normal: Vec3,
     /// Half the length along.
-    pub half_along: f64,
+    pub(crate) half_along: f64,
     /// Half the length across.
-    pub half_across: f64,
+    pub(crate) half_across: f64,
     /// Half the depth of all layers.
-    pub half_depth: f64,
+    pub(crate) half_depth: f64,
 }
 
 /// Bound of the sum on an ellipse: what is needed to bound the error for any number of nodes.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Growth {
+pub(crate) struct Growth {
     /// ln ρ of the ellipse.
-    pub ln_rho: f64,
+    pub(crate) ln_rho: f64,
     /// ln of a bound of |sum| on it, as a multiple of the sum at a Bragg position; infinite where there is none.
-    pub ln_growth: f64,
+    pub(crate) ln_growth: f64,
 }
 
 impl Growth {
     /// Of the sum over a patch, for `cells` unit cells along a, b, c. `depth` is about −ln of the relative error that
     /// will be asked for; it only decides which ellipse is taken.
-    pub fn new(patch: &Patch, cells: [f64; 3], bundles: &[Bundle], depth: f64) -> Growth {
+    pub(crate) fn new(patch: &Patch, cells: [f64; 3], bundles: &[Bundle], depth: f64) -> Growth {
         let ln_rho = BEST_SHARE * best_ellipse(patch, cells, bundles, depth);
         Growth { ln_rho, ln_growth: ln_growth(patch, cells, bundles, ln_rho) }
     }
 
     /// Bound of the error of interpolation with `nodes` Chebyshev nodes, as a multiple of the sum at a Bragg
     /// position (equation 3).
-    pub fn error(&self, nodes: usize) -> f64 {
+    pub(crate) fn error(&self, nodes: usize) -> f64 {
         let degree = nodes as f64 - 1.0;
         INFLATION * 4.0 * (self.ln_growth - degree * self.ln_rho).exp() / self.ln_rho.exp_m1()
     }
 
     /// The least number of nodes whose error is at most `error`, or `None` if there is no bound or `most` is too few.
-    pub fn nodes(&self, error: f64, most: usize) -> Option<usize> {
+    pub(crate) fn nodes(&self, error: f64, most: usize) -> Option<usize> {
         let factor = 4.0 * INFLATION / (self.ln_rho.exp_m1() * error);
         let nodes = 1.0 + (self.ln_growth + factor.ln()) / self.ln_rho;
         if nodes.is_nan() || nodes > most as f64 {
@@ -121,7 +121,7 @@ impl Growth {
 }
 
 /// Bound of the Lebesgue constant of `nodes` Chebyshev nodes of the first kind (Rivlin).
-pub fn lebesgue(nodes: usize) -> f64 {
+pub(crate) fn lebesgue(nodes: usize) -> f64 {
     2.0 / PI * (nodes as f64).ln() + 1.0
 }
 

@@ -12,12 +12,12 @@ mod sum;
 #[cfg(test)]
 mod tests;
 
-pub use aligned::Aligned;
-pub use bound::{Bundle, Growth, Patch, lebesgue};
-pub use nodes::{Halves, Interpolation, nodes};
-pub use product::{Lanes, Real, Scratch, Vector, product};
-pub use sum::{Direct, Sum};
+pub(crate) use bound::{Growth, lebesgue};
+pub(crate) use nodes::Interpolation;
+pub(crate) use product::{Scratch, product};
+pub(crate) use sum::{Direct, Sum};
 
+use crate::kernels::lanes::{Lanes, Real};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -30,53 +30,53 @@ const ELEMENT_ROUNDINGS: f64 = 12.0;
 
 /// A rectangle of pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tile {
+pub(crate) struct Tile {
     /// First pixel along fast and slow.
-    pub first: [usize; 2],
+    pub(crate) first: [usize; 2],
     /// Pixels along fast and slow.
-    pub pixels: [usize; 2],
+    pub(crate) pixels: [usize; 2],
 }
 
 /// What things cost, in any unit of time.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Costs {
+pub(crate) struct Costs {
     /// One combination of source, spindle step and domain at one point of one layer.
-    pub term: f64,
+    pub(crate) term: f64,
     /// One multiplication and addition of the products.
-    pub multiply_add: f64,
+    pub(crate) multiply_add: f64,
     /// What a tile costs besides.
-    pub tile: f64,
+    pub(crate) tile: f64,
     /// Points that are summed together: numbers of nodes along fast are multiples of it.
-    pub lanes: usize,
+    pub(crate) lanes: usize,
 }
 
 /// Nodes along fast and slow for a tile, and how wrong it can become.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// Nodes along fast and slow, even numbers.
-    pub nodes: [usize; 2],
+    pub(crate) nodes: [usize; 2],
     /// Bound of the error of interpolation at every point of the tile, in units of the sum.
-    pub bound: f64,
+    pub(crate) bound: f64,
     /// A value that the sum reaches or exceeds somewhere on the tile.
-    pub reached: f64,
+    pub(crate) reached: f64,
     /// Time for the tile and for summing it pixel by pixel, in units of [`Costs`].
-    pub cost: [f64; 2],
+    pub(crate) cost: [f64; 2],
 }
 
 /// Limits of the error as multiples of the tile's maximum.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Tolerance {
+pub(crate) struct Tolerance {
     /// Of interpolation, and of rounding in the products if `unit` is not 0.
-    pub error: f64,
+    pub(crate) error: f64,
     /// Half the distance from 1 to the next number, for rounding; 0 leaves rounding out.
-    pub unit: f64,
+    pub(crate) unit: f64,
 }
 
 impl Tolerance {
     /// 1e-12, rounding included.
-    pub const F64: Tolerance = Tolerance { error: 1e-12, unit: <f64 as Real>::UNIT };
+    pub(crate) const F64: Tolerance = Tolerance { error: 1e-12, unit: f64::EPSILON / 2.0 };
     /// 1e-7 for the interpolation. Rounding in f32 comes on top, as it does in the sum itself.
-    pub const F32: Tolerance = Tolerance { error: 1e-7, unit: 0.0 };
+    pub(crate) const F32: Tolerance = Tolerance { error: 1e-7, unit: 0.0 };
 
     /// What is left for interpolation.
     fn left(self, nodes: [usize; 2]) -> f64 {
@@ -86,7 +86,7 @@ impl Tolerance {
 
 /// Bound of what rounding in the products adds, as a multiple of the largest value at a node; `unit` is half the distance
 /// from 1 to the next number.
-pub fn round_off(nodes: [usize; 2], unit: f64) -> f64 {
+pub(crate) fn round_off(nodes: [usize; 2], unit: f64) -> f64 {
     let additions = (nodes[0] + nodes[1]) as f64 + 2.0 * ELEMENT_ROUNDINGS;
     lebesgue(nodes[0]) * lebesgue(nodes[1]) * additions * unit
 }
@@ -96,7 +96,7 @@ type Known<T> = BTreeMap<(usize, usize), Arc<Interpolation<T>>>;
 
 /// How the tiles of an experiment are done.
 #[derive(Debug)]
-pub struct Smooth<T> {
+pub(crate) struct Smooth<T> {
     sum: Sum,
     costs: Costs,
     tolerance: Tolerance,
@@ -108,7 +108,7 @@ pub struct Smooth<T> {
 
 /// Buffers of one thread.
 #[derive(Debug)]
-pub struct Buffers<T> {
+pub(crate) struct Buffers<T> {
     fast: Vec<f64>,
     values: Vec<T>,
     scratch: Scratch<T>,
@@ -121,18 +121,13 @@ impl<T: Real> Default for Buffers<T> {
 }
 
 impl<T: Real> Smooth<T> {
-    /// For a sum. `groups` are `ROWS` and `WIDE · V::WIDTH` of the [`product`] that will be used.
-    pub fn new(sum: Sum, costs: Costs, tolerance: Tolerance, groups: [usize; 2]) -> Smooth<T> {
+    /// For a sum. `groups` are `ROWS` and `WIDE · V::LANES` of the [`product`] that will be used.
+    pub(crate) fn new(sum: Sum, costs: Costs, tolerance: Tolerance, groups: [usize; 2]) -> Smooth<T> {
         Smooth { sum, costs, tolerance, groups, interpolations: Mutex::default() }
     }
 
-    /// The sum.
-    pub fn sum(&self) -> &Sum {
-        &self.sum
-    }
-
     /// Growth of the sum over a tile, along fast and along slow.
-    pub fn growth(&self, tile: Tile) -> [Growth; 2] {
+    pub(crate) fn growth(&self, tile: Tile) -> [Growth; 2] {
         // The tile's maximum is some hundredth of what it could be.
         let depth = 6.0 - self.tolerance.error.ln();
         [0, 1].map(|axis| {
@@ -145,7 +140,7 @@ impl<T: Real> Smooth<T> {
     ///
     /// # Errors
     /// Why it must be summed pixel by pixel.
-    pub fn plan(&self, tile: Tile, growth: &[Growth; 2], reached: f64) -> Result<Plan, Direct> {
+    pub(crate) fn plan(&self, tile: Tile, growth: &[Growth; 2], reached: f64) -> Result<Plan, Direct> {
         if !(reached > 0.0 && reached.is_finite()) {
             return Err(Direct::Dark);
         }
@@ -202,7 +197,7 @@ impl<T: Real> Smooth<T> {
     /// # Errors
     /// Why not.
     #[inline(always)]
-    pub fn render<V: Vector<Scalar = T>, const ROWS: usize, const COLS: usize, const WIDE: usize>(
+    pub(crate) fn render<V: Lanes<Real = T>, const ROWS: usize, const COLS: usize, const WIDE: usize>(
         &self,
         tile: Tile,
         mut evaluate: impl FnMut(f64, &[f64], &mut [T]),
@@ -234,7 +229,7 @@ impl<T: Real> Smooth<T> {
         let at = |axis: usize, node: f64| self.sum.position(tile, axis, node);
         buffers.fast.clear();
         buffers.fast.extend(fast.nodes.iter().map(|&node| at(0, node)));
-        buffers.values.resize(nodes[0] * nodes[1], T::ZERO);
+        buffers.values.resize(nodes[0] * nodes[1], T::default());
         for (&node, values) in slow.nodes.iter().zip(buffers.values.chunks_exact_mut(nodes[0])) {
             evaluate(at(1, node), &buffers.fast, values);
         }
@@ -248,7 +243,7 @@ impl<T: Real> Smooth<T> {
     }
 
     /// The edge of square tiles, out of `edges`, with which the whole image is done soonest.
-    pub fn best_edge(&self, edges: &[usize]) -> Option<usize> {
+    pub(crate) fn best_edge(&self, edges: &[usize]) -> Option<usize> {
         let [width, height] = self.sum.pixels;
         // Where the beam hits is where the sum changes fastest; corners and edges stand for the rest.
         let places = |edge: usize| {

@@ -1,11 +1,11 @@
 //! Chebyshev nodes, and the matrices that take values at the nodes to sums over the sub-pixels of each pixel.
 
 use super::aligned::Aligned;
-use super::product::Real;
+use crate::kernels::lanes::Real;
 use std::f64::consts::PI;
 
 /// Chebyshev nodes of the first kind on (−1, 1), ascending, exactly symmetric.
-pub fn nodes(m: usize) -> Vec<f64> {
+pub(crate) fn nodes(m: usize) -> Vec<f64> {
     (0..m).map(|k| ((2 * k + 1) as f64 - m as f64) * PI / (2 * m) as f64).map(f64::sin).collect()
 }
 
@@ -35,31 +35,37 @@ fn weights(m: usize) -> Vec<f64> {
 /// Half the pixels and half the nodes are stored, in groups of pixels: `[pixel / group][k][pixel % group]`,
 /// filled up with zeros.
 #[derive(Debug)]
-pub struct Interpolation<T> {
+pub(crate) struct Interpolation<T> {
     /// Number of nodes, even.
-    pub m: usize,
+    pub(crate) m: usize,
     /// The nodes, between −1 and 1.
-    pub nodes: Vec<f64>,
+    pub(crate) nodes: Vec<f64>,
     /// Pixels.
-    pub pixels: usize,
+    pub(crate) pixels: usize,
     /// In groups of the product's rows.
-    pub by_rows: Halves<T>,
+    pub(crate) by_rows: Halves<T>,
     /// In groups of the product's columns.
-    pub by_columns: Halves<T>,
+    pub(crate) by_columns: Halves<T>,
 }
 
 /// Even and odd part.
 #[derive(Debug)]
-pub struct Halves<T> {
+pub(crate) struct Halves<T> {
     /// E⁺.
-    pub even: Aligned<T>,
+    pub(crate) even: Aligned<T>,
     /// E⁻.
-    pub odd: Aligned<T>,
+    pub(crate) odd: Aligned<T>,
 }
 
 impl<T: Real> Interpolation<T> {
     /// For `m` nodes (even), `pixels` pixels of `oversample` sub-pixels, and the groups of the product.
-    pub fn new(m: usize, pixels: usize, oversample: usize, rows: usize, columns: usize) -> Interpolation<T> {
+    pub(crate) fn new(
+        m: usize,
+        pixels: usize,
+        oversample: usize,
+        rows: usize,
+        columns: usize,
+    ) -> Interpolation<T> {
         let (half_m, half) = (m / 2, pixels.div_ceil(2));
         let points = (pixels * oversample) as f64;
         let (nodes, weights) = (nodes(m), weights(m));

@@ -1,112 +1,22 @@
 //! The two matrix products of a tile: rows first, then columns, even and odd parts apart.
 //!
-//! Written once for any [`Vector`] and always inlined, so that it becomes part of the function with `#[target_feature]`
-//! that it is called from.
+//! Written once over [`Lanes`] and always inlined, so that it becomes part of the function of a level that it is called
+//! from.
 
 use super::aligned::Aligned;
 use super::nodes::Interpolation;
-use std::ops::{Add, Sub};
+use crate::kernels::lanes::{Lanes, Real};
 
 /// Most columns that are summed at a time.
 const MOST_COLUMNS: usize = 64;
 
-/// f64 or f32.
-pub trait Real: Copy + Add<Output = Self> + Sub<Output = Self> + PartialOrd + Send + Sync + 'static {
-    /// 0.
-    const ZERO: Self;
-    /// Half the distance from 1 to the next larger number.
-    const UNIT: f64;
-    /// Nearest to an f64.
-    fn of(x: f64) -> Self;
-    /// As f64.
-    fn wide(self) -> f64;
-    /// self·a + b, rounded once with `FMA`, which must only be set inside functions with that target feature: it is a
-    /// slow library call elsewhere.
-    fn times_plus<const FMA: bool>(self, a: Self, b: Self) -> Self;
-}
-
-macro_rules! real {
-    ($type:ty) => {
-        impl Real for $type {
-            const ZERO: Self = 0.0;
-            const UNIT: f64 = <$type>::EPSILON as f64 / 2.0;
-            #[inline(always)]
-            fn of(x: f64) -> Self {
-                x as $type
-            }
-            #[inline(always)]
-            fn wide(self) -> f64 {
-                f64::from(self)
-            }
-            #[inline(always)]
-            fn times_plus<const FMA: bool>(self, a: Self, b: Self) -> Self {
-                if FMA { self.mul_add(a, b) } else { self * a + b }
-            }
-        }
-    };
-}
-real!(f64);
-real!(f32);
-
-/// A few numbers that are computed with together. All methods must be inlined into their callers.
-pub trait Vector: Copy {
-    /// f64 or f32.
-    type Scalar: Real;
-    /// How many.
-    const WIDTH: usize;
-    /// One number, everywhere.
-    fn splat(x: Self::Scalar) -> Self;
-    /// The first numbers of a slice that has at least as many.
-    fn load(from: &[Self::Scalar]) -> Self;
-    /// Into the first places of a slice that has at least as many.
-    fn store(self, to: &mut [Self::Scalar]);
-    /// self·a + b.
-    fn times_plus(self, a: Self, b: Self) -> Self;
-    /// self + other.
-    fn plus(self, other: Self) -> Self;
-    /// self − other.
-    fn minus(self, other: Self) -> Self;
-}
-
-/// A vector that is left to the compiler.
-#[derive(Clone, Copy, Debug)]
-pub struct Lanes<T, const N: usize, const FMA: bool>([T; N]);
-
-impl<T: Real, const N: usize, const FMA: bool> Vector for Lanes<T, N, FMA> {
-    type Scalar = T;
-    const WIDTH: usize = N;
-    #[inline(always)]
-    fn splat(x: T) -> Self {
-        Lanes([x; N])
-    }
-    #[inline(always)]
-    fn load(from: &[T]) -> Self {
-        let from = &from[..N];
-        Lanes(std::array::from_fn(|i| from[i]))
-    }
-    #[inline(always)]
-    fn store(self, to: &mut [T]) {
-        to[..N].copy_from_slice(&self.0);
-    }
-    #[inline(always)]
-    fn times_plus(self, a: Self, b: Self) -> Self {
-        Lanes(std::array::from_fn(|i| self.0[i].times_plus::<FMA>(a.0[i], b.0[i])))
-    }
-    #[inline(always)]
-    fn plus(self, other: Self) -> Self {
-        Lanes(std::array::from_fn(|i| self.0[i] + other.0[i]))
-    }
-    #[inline(always)]
-    fn minus(self, other: Self) -> Self {
-        Lanes(std::array::from_fn(|i| self.0[i] - other.0[i]))
-    }
-}
-
 /// Room for the values at the nodes and for what lies between the two products.
 #[derive(Debug)]
-pub struct Scratch<T> {
+pub(crate) struct Scratch<T> {
     /// V⁺⁺, V⁻⁺, V⁺⁻, V⁻⁻ (sign along slow, then along fast), each in panels of columns, `[panel][k][column]`.
     quadrants: [Aligned<T>; 4],
+    /// Half a row of values and its mirror image, near and far along slow.
+    corners: [Aligned<T>; 4],
     /// After the first product: even and odd along fast, `[slow pixel][column]`.
     halfway: [Aligned<T>; 2],
 }
@@ -114,7 +24,11 @@ pub struct Scratch<T> {
 impl<T: Real> Default for Scratch<T> {
     fn default() -> Scratch<T> {
         let empty = |_| Aligned::zeros(0);
-        Scratch { quadrants: std::array::from_fn(empty), halfway: std::array::from_fn(empty) }
+        Scratch {
+            quadrants: std::array::from_fn(empty),
+            corners: std::array::from_fn(empty),
+            halfway: std::array::from_fn(empty),
+        }
     }
 }
 
@@ -124,18 +38,18 @@ impl<T: Real> Default for Scratch<T> {
 /// The sums of `ROWS` rows by `COLS` vectors are kept in registers in the first product, of `ROWS` by `WIDE` in the
 /// second: the interpolations must have been made for groups of `ROWS` rows and `WIDE` vectors of columns.
 #[inline(always)]
-pub fn product<V: Vector, const ROWS: usize, const COLS: usize, const WIDE: usize>(
-    slow: &Interpolation<V::Scalar>,
-    fast: &Interpolation<V::Scalar>,
-    values: &[V::Scalar],
-    scratch: &mut Scratch<V::Scalar>,
-    out: &mut [V::Scalar],
+pub(crate) fn product<V: Lanes, const ROWS: usize, const COLS: usize, const WIDE: usize>(
+    slow: &Interpolation<V::Real>,
+    fast: &Interpolation<V::Real>,
+    values: &[V::Real],
+    scratch: &mut Scratch<V::Real>,
+    out: &mut [V::Real],
     stride: usize,
 ) {
     let (half_s, half_f) = (slow.m / 2, fast.m / 2);
-    let columns = COLS * V::WIDTH;
+    let columns = COLS * V::LANES;
     let width = half_f.next_multiple_of(columns);
-    split(values, slow.m, fast.m, columns, &mut scratch.quadrants);
+    split::<V>(values, [slow.m, fast.m], columns, &mut scratch.corners, &mut scratch.quadrants);
 
     let rows = slow.pixels.next_multiple_of(ROWS);
     let matrix = &slow.by_rows;
@@ -155,9 +69,9 @@ pub fn product<V: Vector, const ROWS: usize, const COLS: usize, const WIDE: usiz
                     let row = first + r;
                     let mirror = slow.pixels - 1 - row;
                     for c in 0..COLS {
-                        let at = panel * columns + c * V::WIDTH;
-                        even[r][c].plus(odd[r][c]).store(&mut halfway[row * width + at..]);
-                        even[r][c].minus(odd[r][c]).store(&mut halfway[mirror * width + at..]);
+                        let at = panel * columns + c * V::LANES;
+                        (even[r][c] + odd[r][c]).store(&mut halfway[row * width + at..]);
+                        (even[r][c] - odd[r][c]).store(&mut halfway[mirror * width + at..]);
                     }
                 }
             }
@@ -166,7 +80,7 @@ pub fn product<V: Vector, const ROWS: usize, const COLS: usize, const WIDE: usiz
 
     let [plus, minus] = &scratch.halfway;
     let matrix = &fast.by_columns;
-    let size = half_f * WIDE * V::WIDTH;
+    let size = half_f * WIDE * V::LANES;
     for row in (0..slow.pixels).step_by(ROWS) {
         let [plus, minus] = [plus, minus].map(|half| &half[row * width..][..ROWS * width]);
         let panels = matrix.even.chunks_exact(size).zip(matrix.odd.chunks_exact(size));
@@ -175,7 +89,7 @@ pub fn product<V: Vector, const ROWS: usize, const COLS: usize, const WIDE: usiz
             let odd = sums::<V, ROWS, WIDE>(half_f, by_row::<_, ROWS>(minus, width, half_f), odd);
             for r in 0..ROWS.min(slow.pixels - row) {
                 let line = &mut out[(row + r) * stride..][..fast.pixels];
-                write_mirrored(line, panel * WIDE * V::WIDTH, &even[r], &odd[r]);
+                write_mirrored(line, panel * WIDE * V::LANES, &even[r], &odd[r]);
             }
         }
     }
@@ -183,18 +97,18 @@ pub fn product<V: Vector, const ROWS: usize, const COLS: usize, const WIDE: usiz
 
 /// Σ_k factor(k, row) · columns[k], for `WIDE` vectors of columns.
 #[inline(always)]
-fn sums<V: Vector, const ROWS: usize, const WIDE: usize>(
+fn sums<V: Lanes, const ROWS: usize, const WIDE: usize>(
     depth: usize,
-    factor: impl Fn(usize, usize) -> V::Scalar,
-    columns: &[V::Scalar],
+    factor: impl Fn(usize, usize) -> V::Real,
+    columns: &[V::Real],
 ) -> [[V; WIDE]; ROWS] {
-    let mut sums = [[V::splat(V::Scalar::ZERO); WIDE]; ROWS];
-    for (k, columns) in (0..depth).zip(columns.chunks_exact(WIDE * V::WIDTH)) {
-        let columns: [V; WIDE] = std::array::from_fn(|c| V::load(&columns[c * V::WIDTH..]));
+    let mut sums = [[V::splat(V::Real::default()); WIDE]; ROWS];
+    for (k, columns) in (0..depth).zip(columns.chunks_exact(WIDE * V::LANES)) {
+        let columns: [V; WIDE] = std::array::from_fn(|c| V::load(&columns[c * V::LANES..]));
         for (r, sums) in sums.iter_mut().enumerate() {
             let factor = V::splat(factor(k, r));
             for (sum, column) in sums.iter_mut().zip(columns) {
-                *sum = factor.times_plus(column, *sum);
+                *sum = factor.mul_add(column, *sum);
             }
         }
     }
@@ -217,17 +131,17 @@ fn by_row<T: Real, const ROWS: usize>(rows: &[T], width: usize, depth: usize) ->
 
 /// even + odd at the columns from `first` on, even − odd at their mirror images, as far as they lie in the line.
 #[inline(always)]
-fn write_mirrored<V: Vector, const WIDE: usize>(
-    line: &mut [V::Scalar],
+fn write_mirrored<V: Lanes, const WIDE: usize>(
+    line: &mut [V::Real],
     first: usize,
     even: &[V; WIDE],
     odd: &[V; WIDE],
 ) {
-    let columns = WIDE * V::WIDTH;
-    let mut mirrored = [V::Scalar::ZERO; MOST_COLUMNS];
+    let columns = WIDE * V::LANES;
+    let mut mirrored = [V::Real::default(); MOST_COLUMNS];
     let mirrored = &mut mirrored[..columns];
     for c in 0..WIDE {
-        even[c].minus(odd[c]).store(&mut mirrored[c * V::WIDTH..]);
+        (even[c] - odd[c]).store(&mut mirrored[c * V::LANES..]);
     }
     mirrored.reverse();
     let count = columns.min(line.len().div_ceil(2) - first);
@@ -237,50 +151,54 @@ fn write_mirrored<V: Vector, const WIDE: usize>(
         // Vectors, not the general copy, which would be a call.
         let right = &mut line[right];
         for c in 0..WIDE {
-            V::load(&mirrored[c * V::WIDTH..]).store(&mut right[c * V::WIDTH..]);
+            V::load(&mirrored[c * V::LANES..]).store(&mut right[c * V::LANES..]);
         }
         let left = &mut line[left];
         for c in 0..WIDE {
-            even[c].plus(odd[c]).store(&mut left[c * V::WIDTH..]);
+            (even[c] + odd[c]).store(&mut left[c * V::LANES..]);
         }
     } else {
         line[right].copy_from_slice(&mirrored[columns - count..]);
-        let mut sum = [V::Scalar::ZERO; MOST_COLUMNS];
+        let mut sum = [V::Real::default(); MOST_COLUMNS];
         for c in 0..WIDE {
-            even[c].plus(odd[c]).store(&mut sum[c * V::WIDTH..]);
+            (even[c] + odd[c]).store(&mut sum[c * V::LANES..]);
         }
         line[left].copy_from_slice(&sum[..count]);
     }
 }
 
-/// Even and odd parts of the values in both directions.
+/// Even and odd parts of the values in both directions, in panels of columns.
 #[inline(always)]
-fn split<T: Real>(values: &[T], m_s: usize, m_f: usize, columns: usize, quadrants: &mut [Aligned<T>; 4]) {
+fn split<V: Lanes>(
+    values: &[V::Real],
+    [m_s, m_f]: [usize; 2],
+    columns: usize,
+    corners: &mut [Aligned<V::Real>; 4],
+    quadrants: &mut [Aligned<V::Real>; 4],
+) {
     let (half_s, half_f) = (m_s / 2, m_f / 2);
-    for quadrant in quadrants.iter_mut() {
-        quadrant.resize(half_s * half_f.next_multiple_of(columns));
-    }
+    let width = half_f.next_multiple_of(columns);
+    corners.iter_mut().for_each(|corner| corner.resize(width));
+    quadrants.iter_mut().for_each(|quadrant| quadrant.resize(half_s * width));
+    let corners = corners.each_mut().map(|corner| &mut **corner);
     let [pp, mp, pm, mm] = quadrants.each_mut().map(|quadrant| &mut **quadrant);
+    let [near, near_mirror, far, far_mirror] = corners;
     for k in 0..half_s {
-        let near = values[k * m_f..][..m_f].split_at(half_f);
-        let far = values[(m_s - 1 - k) * m_f..][..m_f].split_at(half_f);
-        for first in (0..half_f).step_by(columns) {
-            let at = (first / columns * half_s + k) * columns;
-            let [pp, mp, pm, mm] = [&mut *pp, &mut *mp, &mut *pm, &mut *mm].map(|q| &mut q[at..][..columns]);
-            let count = columns.min(half_f - first);
-            let left = near.0[first..].iter().zip(&far.0[first..]);
-            let right = near.1[..half_f - first].iter().rev().zip(far.1[..half_f - first].iter().rev());
-            for (c, ((&a, &b), (&a_mirror, &b_mirror))) in left.zip(right).take(count).enumerate() {
-                let (even, odd) = (a + a_mirror, a - a_mirror);
-                let (even_far, odd_far) = (b + b_mirror, b - b_mirror);
-                pp[c] = even + even_far;
-                mp[c] = even - even_far;
-                pm[c] = odd + odd_far;
-                mm[c] = odd - odd_far;
-            }
-            for quadrant in [pp, mp, pm, mm] {
-                quadrant[count..].fill(T::ZERO);
-            }
+        let rows = [(k, &mut *near, &mut *near_mirror), (m_s - 1 - k, &mut *far, &mut *far_mirror)];
+        for (row, left, right) in rows {
+            let (from_left, from_right) = values[row * m_f..][..m_f].split_at(half_f);
+            left[..half_f].copy_from_slice(from_left);
+            right[..half_f].copy_from_slice(from_right);
+            right[..half_f].reverse();
+        }
+        for first in (0..width).step_by(V::LANES) {
+            let [a, b, c, d] = [&*near, &*near_mirror, &*far, &*far_mirror].map(|q| V::load(&q[first..]));
+            let (even, odd, even_far, odd_far) = (a + b, a - b, c + d, c - d);
+            let at = (first / columns * half_s + k) * columns + first % columns;
+            (even + even_far).store(&mut pp[at..]);
+            (even - even_far).store(&mut mp[at..]);
+            (odd + odd_far).store(&mut pm[at..]);
+            (odd - odd_far).store(&mut mm[at..]);
         }
     }
 }

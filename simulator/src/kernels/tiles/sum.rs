@@ -9,7 +9,7 @@ use crate::physics::vector::Vec3;
 
 /// Why a tile, or a whole image, is summed pixel by pixel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Direct {
+pub(crate) enum Direct {
     /// The sum is not band-limited: its values have edges or cusps.
     #[error("only the square shape is band-limited")]
     Shape,
@@ -45,33 +45,33 @@ pub enum Direct {
 /// The sum over layers and combinations of source, spindle step and domain of the square of the lattice transform, as a
 /// function of the place on a flat detector.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Sum {
+pub(crate) struct Sum {
     /// Unit cells along a, b, c.
-    pub cells: [f64; 3],
+    pub(crate) cells: [f64; 3],
     /// Orientations and wavelengths.
-    pub bundles: Vec<Bundle>,
+    pub(crate) bundles: Vec<Bundle>,
     /// Number of combinations of source, spindle step and domain.
-    pub combinations: f64,
+    pub(crate) combinations: f64,
     /// Sum of the absolute weights of all combinations; the number of them where each counts as 1.
-    pub weight: f64,
+    pub(crate) weight: f64,
     /// Layers.
-    pub layers: f64,
+    pub(crate) layers: f64,
     /// Depth of the last layer.
-    pub depth: f64,
+    pub(crate) depth: f64,
     /// Fast axis, slow axis, normal and corner.
-    pub fast: Vec3,
+    pub(crate) fast: Vec3,
     /// Slow axis.
-    pub slow: Vec3,
+    pub(crate) slow: Vec3,
     /// Normal.
-    pub normal: Vec3,
+    pub(crate) normal: Vec3,
     /// Corner of the first pixel, m.
-    pub corner: Vec3,
+    pub(crate) corner: Vec3,
     /// Edge of a pixel, m.
-    pub pixel: f64,
+    pub(crate) pixel: f64,
     /// Pixels along fast and slow.
-    pub pixels: [usize; 2],
+    pub(crate) pixels: [usize; 2],
     /// Sub-pixels along each axis of a pixel.
-    pub oversample: u32,
+    pub(crate) oversample: u32,
 }
 
 impl Sum {
@@ -79,7 +79,7 @@ impl Sum {
     ///
     /// # Errors
     /// Why the image is not band-limited.
-    pub fn new(m: &Model) -> Result<Sum, Direct> {
+    pub(crate) fn new(m: &Model) -> Result<Sum, Direct> {
         let per_term = |applied: Applied, present: bool| present && applied != Applied::AtTheEnd;
         let refusals = [
             (m.lattice.shape != Shape::Square, Direct::Shape),
@@ -130,18 +130,18 @@ impl Sum {
     }
 
     /// What the sum would be if all combinations were at a Bragg position; it is nowhere more.
-    pub fn brightest(&self) -> f64 {
+    pub(crate) fn brightest(&self) -> f64 {
         self.weight * self.layers * self.cells.iter().map(|n| n * n).product::<f64>()
     }
 
     /// The place of a node between −1 and 1 on a tile, in metres from the corner along fast (axis 0) or slow (1).
     #[inline]
-    pub fn position(&self, tile: Tile, axis: usize, node: f64) -> f64 {
+    pub(crate) fn position(&self, tile: Tile, axis: usize, node: f64) -> f64 {
         self.pixel * (tile.first[axis] as f64 + (0.5 * tile.pixels[axis] as f64) * (1.0 + node))
     }
 
     /// A tile for interpolation along fast (axis 0) or slow (1).
-    pub fn patch(&self, tile: Tile, axis: usize) -> Patch {
+    pub(crate) fn patch(&self, tile: Tile, axis: usize) -> Patch {
         let half = [0, 1].map(|axis| 0.5 * self.pixel * tile.pixels[axis] as f64);
         let middle = [0, 1].map(|axis| self.position(tile, axis, 0.0));
         let directions = [self.fast, self.slow];
