@@ -81,10 +81,11 @@ pub(crate) fn product<V: Lanes, const ROWS: usize, const COLS: usize, const WIDE
     let [plus, minus] = &scratch.halfway;
     let matrix = &fast.by_columns;
     let size = half_f * WIDE * V::LANES;
-    for row in (0..slow.pixels).step_by(ROWS) {
-        let [plus, minus] = [plus, minus].map(|half| &half[row * width..][..ROWS * width]);
-        let panels = matrix.even.chunks_exact(size).zip(matrix.odd.chunks_exact(size));
-        for (panel, (even, odd)) in panels.enumerate() {
+    // A panel stays in the first cache while all rows go by.
+    let panels = matrix.even.chunks_exact(size).zip(matrix.odd.chunks_exact(size));
+    for (panel, (even, odd)) in panels.enumerate() {
+        for row in (0..slow.pixels).step_by(ROWS) {
+            let [plus, minus] = [plus, minus].map(|half| &half[row * width..][..ROWS * width]);
             let even = sums::<V, ROWS, WIDE>(half_f, by_row::<_, ROWS>(plus, width, half_f), even);
             let odd = sums::<V, ROWS, WIDE>(half_f, by_row::<_, ROWS>(minus, width, half_f), odd);
             for r in 0..ROWS.min(slow.pixels - row) {
