@@ -102,6 +102,8 @@ pub(crate) struct Smooth<T> {
     tolerance: Tolerance,
     /// Rows and columns that the product takes together.
     groups: [usize; 2],
+    /// What the values that are evaluated are to be multiplied by to be the sum.
+    scale: f64,
     /// Those that were needed so far.
     interpolations: Mutex<Known<T>>,
 }
@@ -121,9 +123,16 @@ impl<T: Real> Default for Buffers<T> {
 }
 
 impl<T: Real> Smooth<T> {
-    /// For a sum. `groups` are `ROWS` and `WIDE · V::LANES` of the [`product`] that will be used.
-    pub(crate) fn new(sum: Sum, costs: Costs, tolerance: Tolerance, groups: [usize; 2]) -> Smooth<T> {
-        Smooth { sum, costs, tolerance, groups, interpolations: Mutex::default() }
+    /// For a sum. `groups` are `ROWS` and `WIDE · V::LANES` of the [`product`] that will be used; values that are
+    /// evaluated, times `scale`, are the sum.
+    pub(crate) fn new(
+        sum: Sum,
+        costs: Costs,
+        tolerance: Tolerance,
+        groups: [usize; 2],
+        scale: f64,
+    ) -> Smooth<T> {
+        Smooth { sum, costs, tolerance, groups, scale, interpolations: Mutex::default() }
     }
 
     /// Growth of the sum over a tile, along fast and along slow.
@@ -191,7 +200,7 @@ impl<T: Real> Smooth<T> {
     /// Does one tile: sums over the sub-pixels of each pixel, in rows of `stride`, or says why it must be summed pixel by
     /// pixel (`out` is then as it was).
     ///
-    /// `evaluate(s, f, values)` gives the sum over layers and combinations at `s` along slow and each of `f` along fast,
+    /// `evaluate(s, f, values)` gives the sum over layers and combinations, over the scale, at `s` along slow and each of `f` along fast,
     /// metres from the corner of the detector.
     ///
     /// # Errors
@@ -209,7 +218,7 @@ impl<T: Real> Smooth<T> {
         // If it does not pay for a tile as bright as can be, it never does.
         self.plan(tile, &growth, self.sum.brightest())?;
         self.values(tile, [GLANCE; 2], &mut evaluate, buffers);
-        let plan = self.plan(tile, &growth, largest(&buffers.values))?;
+        let plan = self.plan(tile, &growth, largest(&buffers.values) * self.scale)?;
         let [fast, slow] = [0, 1].map(|axis| self.interpolation(plan.nodes[axis], tile.pixels[axis]));
         self.values(tile, plan.nodes, &mut evaluate, buffers);
         product::<V, ROWS, COLS, WIDE>(&slow, &fast, &buffers.values, &mut buffers.scratch, out, stride);

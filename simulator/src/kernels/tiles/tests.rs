@@ -90,7 +90,7 @@ fn interpolated(m: &Model, smooth: &Smooth<f64>, tile: Tile, nodes: [usize; 2]) 
 }
 
 fn smooth(m: &Model) -> Smooth<f64> {
-    Smooth::new(Sum::new(m).unwrap(), FREE, Tolerance::F64, [4, 16])
+    Smooth::new(Sum::new(m).unwrap(), FREE, Tolerance::F64, [4, 16], 1.0)
 }
 
 /// Largest difference, divided by the number of sub-pixels.
@@ -291,24 +291,25 @@ fn few_nodes_are_wrong_and_the_bound_is_not_far_above() {
 fn a_rendered_tile_is_the_reference_to_a_millionth_of_a_millionth() {
     for which in 1..=3 {
         let m = model(&benchmark(which));
-        let smooth = smooth(&m);
+        let smooth = Smooth::new(Sum::new(&m).unwrap(), FREE, Tolerance::F64, [4, 16], 64.0);
         for (first, pixels) in [([448, 448], [128, 128]), ([0, 0], [104, 33]), ([700, 3], [1, 77])] {
             let tile = Tile { first, pixels };
             let mut out = vec![0.0; 130 * pixels[1]];
             let mut calls = 0;
             let evaluate = |s: f64, f: &[f64], out: &mut [f64]| {
                 calls += f.len();
-                out.iter_mut().zip(f).for_each(|(out, &f)| *out = sum_at(&m, s, f));
+                out.iter_mut().zip(f).for_each(|(out, &f)| *out = sum_at(&m, s, f) / 64.0);
             };
             let plan = smooth
                 .render::<Plain, 4, 1, 2>(tile, evaluate, &mut Buffers::default(), &mut out, 130)
                 .unwrap();
             assert_eq!(calls, plan.nodes[0] * plan.nodes[1] + GLANCE * GLANCE);
             let exact = pixel_sums(&m, tile);
-            let out: Vec<f64> = out.chunks(130).flat_map(|row| row[..pixels[0]].to_vec()).collect();
+            let out: Vec<f64> = out.chunks(130).flat_map(|row| &row[..pixels[0]]).map(|x| 64.0 * x).collect();
             let top = exact.iter().copied().fold(0.0, f64::max) / f64::from(m.oversample).powi(2);
             let error = worst(&m, &out, &exact);
             assert!(worst(&m, &out, &reference_sums(&m, tile)) < 1e-7 * top);
+            assert!(plan.reached > 0.05 * top, "{plan:?} {top}");
             // What the direct sum itself loses by rounding goes with what it could be.
             assert!(
                 error < 1e-12 * top + 3e-15 * smooth.sum.brightest(),
@@ -316,7 +317,7 @@ fn a_rendered_tile_is_the_reference_to_a_millionth_of_a_millionth() {
                 error / top
             );
             assert!(plan.nodes[0] < 70 && plan.nodes[1] < 70 && plan.bound < 1e-12 * plan.reached);
-            let loose = Smooth::<f64>::new(Sum::new(&m).unwrap(), FREE, Tolerance::F32, [4, 16]);
+            let loose = Smooth::<f64>::new(Sum::new(&m).unwrap(), FREE, Tolerance::F32, [4, 16], 1.0);
             let loose = loose.plan(tile, &loose.growth(tile), plan.reached).unwrap();
             assert!(
                 loose.nodes < plan.nodes && loose.bound < 1e-7 * plan.reached && loose.bound > plan.bound
@@ -346,14 +347,15 @@ fn what_is_not_band_limited_or_does_not_pay_is_refused() {
             .unwrap_err()
     };
     let sum = Sum::new(&model(&benchmark(2))).unwrap();
-    let with = |costs, error| Smooth::new(sum.clone(), costs, Tolerance { error, ..Tolerance::F64 }, [4, 16]);
+    let with =
+        |costs, error| Smooth::new(sum.clone(), costs, Tolerance { error, ..Tolerance::F64 }, [4, 16], 1.0);
     assert_eq!(refused(&with(FREE, 1e-12), 0.0), Direct::Dark);
     assert_eq!(refused(&with(FREE, 1e-12), f64::NAN), Direct::Dark);
     assert_eq!(refused(&with(FREE, 1e-16), 1.0), Direct::Rounding);
     assert_eq!(refused(&with(Costs { tile: 1e9, ..FREE }, 1e-12), 1.0), Direct::Cheaper);
     let mut e = benchmark(2);
     e.crystal.cells = [Some(100); 3];
-    let fine = Smooth::new(Sum::new(&model(&e)).unwrap(), FREE, Tolerance::F64, [4, 16]);
+    let fine = Smooth::new(Sum::new(&model(&e)).unwrap(), FREE, Tolerance::F64, [4, 16], 1.0);
     assert_eq!(refused(&fine, 1.0), Direct::Unproven);
 }
 
@@ -363,7 +365,7 @@ fn larger_tiles_pay_for_more_combinations() {
     let edge = |cells| {
         let mut e = benchmark(2);
         e.crystal.cells = [Some(cells); 3];
-        Smooth::<f64>::new(Sum::new(&model(&e)).unwrap(), costs, Tolerance::F64, [4, 16])
+        Smooth::<f64>::new(Sum::new(&model(&e)).unwrap(), costs, Tolerance::F64, [4, 16], 1.0)
             .best_edge(&[16, 32, 64, 128, 256])
     };
     assert_eq!(edge(5), Some(256));
