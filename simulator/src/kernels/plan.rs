@@ -192,7 +192,6 @@ fn why_not_f32(
     let nearest = model.geometry.close_distance.abs().max(f64::MIN_POSITIVE);
     let way = ANCHORED as f64 / 2.0 * model.geometry.pixel / nearest;
     let change = steepest * way.min(2.0) + 0.5;
-    if std::env::var_os("NBDEBUG").is_some() { eprintln!("EST {} change {}", std::f64::consts::TAU * width * change * f64::from(f32::EPSILON) / 2.0, change); }
     if std::f64::consts::TAU * width * change * f64::from(f32::EPSILON) / 2.0 > WORST_PHASE_IN_F32 {
         return Some(
             "f32 would lose the phase between neighbouring pixels (many cells, or a very close detector)",
