@@ -64,6 +64,7 @@ pub mod source_hash;
 pub mod spans;
 pub mod statistics;
 pub mod units;
+mod wide;
 
 pub use engine::Simulator;
 pub use experiment::Experiment;
