@@ -1,6 +1,7 @@
 //! Files, one format a module.
 
 pub mod atomic;
+pub(crate) mod blocks;
 pub mod dump;
 pub mod float;
 mod g_format;

@@ -1,6 +1,7 @@
 //! SMV images: a text header of `KEY=value;` lines, then 16-bit integers.
 
 use super::atomic::{Pending, WriteError};
+use super::blocks;
 use super::g_format::g;
 use super::text::{ReadError, problem, read};
 use crate::physics::Model;
@@ -173,18 +174,23 @@ fn header_lines(model: &Model, phi: f64) -> String {
     text
 }
 
-/// Writes header and pixels.
+/// Writes a header and `count` pixels. `fill` makes the pixels from the given one on, in order.
 ///
 /// # Errors
 /// When the file cannot be written; it is absent then, or as it was before.
-pub fn write(path: &Path, header: &[u8], image: &[u16]) -> Result<(), WriteError> {
-    Pending::new(path)?.write(|out| {
-        out.write_all(header)?;
-        for row in image.chunks(1 << 14) {
-            let bytes: Vec<u8> = row.iter().flat_map(|value| value.to_le_bytes()).collect();
-            out.write_all(&bytes)?;
-        }
-        Ok(())
+pub fn write(
+    path: &Path,
+    header: &[u8],
+    count: usize,
+    mut fill: impl FnMut(usize, &mut [u16]) + Send,
+) -> Result<(), WriteError> {
+    Pending::new(path)?.reserve((header.len() + 2 * count) as u64)?.write(|out| {
+        blocks::stream(out, header, count, |first, out: &mut [u16]| {
+            fill(first, out);
+            if cfg!(target_endian = "big") {
+                out.iter_mut().for_each(|value| *value = value.to_le());
+            }
+        })
     })
 }
 
