@@ -16,7 +16,8 @@ fn list() -> (String, HklGrid) {
     for h in -HALF..=HALF {
         for k in -HALF..=HALF {
             for l in -HALF..=HALF {
-                random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                random =
+                    random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 let hundredths = (random >> 40) % 100_000;
                 writeln!(text, "{h} {k} {l} {}.{:02}", hundredths / 100, hundredths % 100).expect("memory");
                 values.push(hundredths as f64 / 100.0);

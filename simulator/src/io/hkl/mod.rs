@@ -4,26 +4,17 @@
 //! of the file, because of a reflection that is listed twice the last counts. The box of the indices must be known
 //! before: what was read until then is kept, up to a limit, and the rest of a large file is read a second time.
 
+mod grid;
 mod line;
+mod waves;
 
 use super::map::Bytes;
 use super::text::{ReadError, lines, problem};
-use crate::buffer::{Buffer, OutOfMemory};
 use crate::physics::structure_factor::HklGrid;
-use line::{Line, Reflection};
-use rayon::prelude::*;
+use grid::{Kept, Limits, Place};
+use line::Line;
 use std::path::Path;
-
-/// Bytes that a thread reads at a time.
-const BLOCK: usize = 1 << 17;
-/// Blocks that each thread has before their text is let go.
-const BLOCKS: usize = 4;
-/// Threads beyond this would take too much memory.
-const MOST_THREADS: usize = 16;
-/// Reflections that are kept until the box is known.
-const MOST_KEPT: usize = 2_000_000;
-/// Bytes of `0 0 0 0` and the end of the line.
-const SHORTEST_LINE: usize = 8;
+use waves::each_wave;
 
 /// Reads a file into the box of its indices; reflections of the box that it lacks have `default_f`. Of a reflection
 /// that is listed twice the last counts. With `stop_at_text` reading ends at the first line that is not four
@@ -35,9 +26,11 @@ const SHORTEST_LINE: usize = 8;
 pub fn read_hkl(path: &Path, default_f: f64, stop_at_text: bool) -> Result<HklGrid, ReadError> {
     let bytes = Bytes::open(path)?;
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    let text = if stop_at_text { before_text(text) } else { text };
+    if stop_at_text {
+        return read_text(path, &bytes, before_text(text), default_f);
+    }
     // Whatever is wrong, the first line that is wrong is told.
-    read_text(path, &bytes, text, default_f).map_err(|error| first_problem(path, text).unwrap_or(error))
+    read_text(path, &bytes, text, default_f).map_err(|error| first_problem(path, &bytes).unwrap_or(error))
 }
 
 fn read_text(path: &Path, bytes: &Bytes, text: &[u8], default_f: f64) -> Result<HklGrid, ReadError> {
@@ -53,173 +46,17 @@ fn read_text(path: &Path, bytes: &Bytes, text: &[u8], default_f: f64) -> Result<
     if limits.min[0] > limits.max[0] {
         return Err(problem(path, None, "no reflection; give one `h k l F` a line"));
     }
-    let mut grid = empty_grid(path, limits.min, limits.max, default_f)?;
+    let mut values = reserved(path, limits.min, limits.max)?;
     let place = Place::new(limits);
-    place.put(&mut grid.values, kept.reflections()).ok_or_else(unread)?;
+    values.resize(place.count(), default_f);
+    place.put(&mut values, kept.reflections()).ok_or_else(unread)?;
     let rest = &text[kept.text..];
     drop(kept);
     each_wave(bytes, rest, |blocks, _| {
-        place.put(&mut grid.values, blocks.iter().flat_map(|block| block.reflections.iter().copied()))
+        place.put(&mut values, blocks.iter().flat_map(|block| block.reflections.iter().copied()))
     })
     .ok_or_else(unread)?;
-    Ok(grid)
-}
-
-/// Reads a text in waves of blocks. `take` is given the blocks of a wave and the length of its text, in the order of the
-/// file, while the next wave is read. `None` if a line is bad, or `take` says so.
-fn each_wave(
-    bytes: &Bytes,
-    text: &[u8],
-    mut take: impl FnMut(&[Block], usize) -> Option<()> + Send,
-) -> Option<()> {
-    let (mut read, mut next) = (Vec::new(), Vec::new());
-    let mut length = 0;
-    for wave in pieces(text, wave()) {
-        let (ready, taken) = rayon::join(|| read_wave(wave, &mut next), || take(&read, length));
-        bytes.release(wave);
-        ready?;
-        taken?;
-        std::mem::swap(&mut read, &mut next);
-        length = wave.len();
-    }
-    take(&read, length)
-}
-
-/// Reads a wave into blocks, whose memory is used again.
-fn read_wave(wave: &[u8], blocks: &mut Vec<Block>) -> Option<()> {
-    let parts: Vec<&[u8]> = pieces(wave, BLOCK).collect();
-    blocks.resize_with(parts.len(), || Block { reflections: Vec::new(), limits: Limits::NONE });
-    blocks.par_iter_mut().zip(parts).try_for_each(|(block, part)| block.read(part))
-}
-
-/// Bytes that all threads together read before their memory is let go.
-fn wave() -> usize {
-    BLOCK * BLOCKS * rayon::current_num_threads().min(MOST_THREADS)
-}
-
-/// A text in pieces of whole lines, all but the last at least of a size.
-fn pieces(mut text: &[u8], size: usize) -> impl Iterator<Item = &[u8]> {
-    std::iter::from_fn(move || {
-        if text.is_empty() {
-            return None;
-        }
-        let near = text.len().min(size);
-        let end = text[near..].iter().position(|&byte| byte == b'\n').map_or(text.len(), |i| near + i + 1);
-        let (piece, rest) = text.split_at(end);
-        text = rest;
-        Some(piece)
-    })
-}
-
-/// The smallest and the largest indices.
-#[derive(Clone, Copy)]
-struct Limits {
-    min: [i32; 3],
-    max: [i32; 3],
-}
-
-impl Limits {
-    const NONE: Limits = Limits { min: [i32::MAX; 3], max: [i32::MIN; 3] };
-
-    fn and(self, other: Limits) -> Limits {
-        Limits {
-            min: [0, 1, 2].map(|axis| self.min[axis].min(other.min[axis])),
-            max: [0, 1, 2].map(|axis| self.max[axis].max(other.max[axis])),
-        }
-    }
-}
-
-/// What stands in some lines.
-struct Block {
-    reflections: Vec<Reflection>,
-    limits: Limits,
-}
-
-impl Block {
-    /// `None` if a line is bad.
-    fn read(&mut self, mut text: &[u8]) -> Option<()> {
-        self.reflections.clear();
-        let mut limits = Limits::NONE;
-        while !text.is_empty() {
-            let (line, end) = line::first(text);
-            text = &text[end..];
-            match line {
-                Line::Reflection(reflection) => {
-                    let hkl = reflection.hkl;
-                    limits = limits.and(Limits { min: hkl, max: hkl });
-                    self.reflections.push(reflection);
-                }
-                Line::Nothing => {}
-                Line::Bad => return None,
-            }
-        }
-        self.limits = limits;
-        Some(())
-    }
-}
-
-/// Reflections that wait until the box is known.
-struct Kept {
-    hkl: Buffer<[i32; 3]>,
-    f: Buffer<f64>,
-    count: usize,
-    /// Length of the text that they stand in.
-    text: usize,
-    full: bool,
-}
-
-impl Kept {
-    /// Room for the reflections of a text, within limits.
-    fn new(text: &[u8]) -> Result<Kept, OutOfMemory> {
-        let most = (text.len() / SHORTEST_LINE + 1).min(MOST_KEPT);
-        Ok(Kept { hkl: Buffer::zeroed(most)?, f: Buffer::zeroed(most)?, count: 0, text: 0, full: false })
-    }
-
-    fn keep(&mut self, blocks: &[Block], length: usize) {
-        let count = blocks.iter().map(|block| block.reflections.len()).sum::<usize>();
-        self.full |= self.count + count > self.f.len();
-        if self.full {
-            return;
-        }
-        let all = self.count..self.count + count;
-        let places = self.hkl[all.clone()].iter_mut().zip(&mut self.f[all]);
-        for (place, reflection) in places.zip(blocks.iter().flat_map(|block| &block.reflections)) {
-            (*place.0, *place.1) = (reflection.hkl, reflection.f);
-        }
-        self.count += count;
-        self.text += length;
-    }
-
-    fn reflections(&self) -> impl Iterator<Item = Reflection> {
-        let both = self.hkl[..self.count].iter().zip(&self.f[..self.count]);
-        both.map(|(&hkl, &f)| Reflection { hkl, f })
-    }
-}
-
-/// Where reflections stand in a grid.
-struct Place {
-    min: [i32; 3],
-    sides: [u64; 3],
-}
-
-impl Place {
-    fn new(limits: Limits) -> Place {
-        let Limits { min, max } = limits;
-        Place { min, sides: [0, 1, 2].map(|axis| u64::from(max[axis].abs_diff(min[axis])) + 1) }
-    }
-
-    /// Puts reflections into a grid, in their order; `None` if one is outside.
-    fn put(&self, values: &mut [f64], reflections: impl Iterator<Item = Reflection>) -> Option<()> {
-        for Reflection { hkl, f } in reflections {
-            let at = [0, 1, 2].map(|axis| (i64::from(hkl[axis]) - i64::from(self.min[axis])) as u64);
-            if at.iter().zip(&self.sides).any(|(at, side)| at >= side) {
-                return None;
-            }
-            let [h, k, l] = at;
-            *values.get_mut(((h * self.sides[1] + k) * self.sides[2] + l) as usize)? = f;
-        }
-        Some(())
-    }
+    Ok(HklGrid { min: limits.min, max: limits.max, values })
 }
 
 /// The text before the first line that is not four numbers.
@@ -239,13 +76,8 @@ fn first_problem(path: &Path, text: &[u8]) -> Option<ReadError> {
     lines(text).find_map(|(number, text)| line::read(text).err().map(|why| problem(path, Some(number), why)))
 }
 
-/// A grid of one value, if it fits into memory.
-pub(super) fn empty_grid(
-    path: &Path,
-    min: [i32; 3],
-    max: [i32; 3],
-    value: f64,
-) -> Result<HklGrid, ReadError> {
+/// An empty list for the values of a grid, if they fit into memory.
+pub(super) fn reserved(path: &Path, min: [i32; 3], max: [i32; 3]) -> Result<Vec<f64>, ReadError> {
     let sides = [0, 1, 2].map(|axis| f64::from(max[axis]) - f64::from(min[axis]) + 1.0);
     let needed = 8.0 * sides.iter().product::<f64>();
     let free = crate::memory::free().map_or(1e15, |n| n as f64).min(1e15);
@@ -264,8 +96,7 @@ pub(super) fn empty_grid(
         );
         return Err(problem(path, None, text));
     }
-    values.resize(count, value);
-    Ok(HklGrid { min, max, values })
+    Ok(values)
 }
 
 #[cfg(test)]
@@ -301,6 +132,7 @@ mod tests {
             (b"1 2 3 nan\n", "line 1: `nan`"),
             (b"1 2 3 1e400\n", "line 1: `1e400`"),
             (b"\0\0\0\0", "line 1: `\\0"),
+            (b"\xef\xbb\xbf\xef\xbb\xbf1 2 3 4\n", "line 1: `"),
             (b"1 2 3 4\n-2000000000 2000000000 2000000000 5", "GB"),
         ] {
             let message = of(text, 0.0, false).unwrap_err();
@@ -331,7 +163,7 @@ mod tests {
             (99_999, "3 3 -3 5 # z"),
         ];
         let text = long(&twice);
-        assert!(text.len() > 4 * BLOCK);
+        assert!(text.len() > 4 * waves::BLOCK);
         let pools = [1, 3].map(|n| rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap());
         let [one, three] = pools.each_ref().map(|pool| pool.install(|| of(&text, -1.0, false)).unwrap());
         assert_eq!(one, three);
