@@ -57,6 +57,7 @@ pub mod engine;
 pub mod experiment;
 pub mod image;
 pub mod io;
+pub mod kernels;
 pub mod memory;
 pub mod oddities;
 pub mod physics;

@@ -3,7 +3,7 @@
 use super::request::Request;
 use super::timings::{Render, Timings};
 use crate::build_info;
-use crate::engine::Simulator;
+use crate::engine::{Explanation, Simulator};
 use crate::image::NoiseStream;
 use crate::statistics::Statistics;
 use crate::units::{ANGSTROM, to_degrees};
@@ -39,7 +39,10 @@ pub(super) struct Report {
     source_hash: &'static str,
     rustc: &'static str,
     engine: &'static str,
+    simd: &'static str,
     dtype: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    kernels: Vec<String>,
     threads: usize,
     oddities: Vec<&'static str>,
     pixels: [usize; 2],
@@ -74,6 +77,7 @@ impl Report {
         simulator: &Simulator,
         written: &Written,
         timings: &Timings,
+        explanation: &Explanation,
     ) -> Report {
         let model = simulator.model();
         let geometry = &model.geometry;
@@ -105,7 +109,9 @@ impl Report {
             source_hash: build_info::SOURCE_HASH,
             rustc: build_info::RUSTC,
             engine: timings.engine,
+            simd: timings.simd,
             dtype: timings.dtype,
+            kernels: if request.running.explain { explanation.lines.clone() } else { Vec::new() },
             threads: timings.threads,
             oddities: model.oddities.names(),
             pixels: geometry.pixels,
@@ -180,7 +186,10 @@ impl Report {
             "oddities: {}",
             if self.oddities.is_empty() { "none".to_owned() } else { self.oddities.join(",") }
         )?;
-        writeln!(out, "engine: {}, {}, {} threads", self.engine, self.dtype, self.threads)?;
+        writeln!(out, "engine: {}, {}, {}, {} threads", self.engine, self.simd, self.dtype, self.threads)?;
+        for line in &self.kernels {
+            writeln!(out, "  {line}")?;
+        }
         for render in &self.renders {
             writeln!(out, "pixel loop: {:.6} s on {} threads", render.sim_s, self.threads)?;
         }

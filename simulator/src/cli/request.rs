@@ -1,5 +1,6 @@
 //! What a command line asks for.
 
+use crate::engine::Choice;
 use crate::experiment::Experiment;
 use crate::image::NoiseStream;
 use std::collections::BTreeMap;
@@ -153,6 +154,10 @@ impl Output {
 pub struct Running {
     /// Number of threads.
     pub threads: Option<usize>,
+    /// The engine.
+    pub choice: Choice,
+    /// Whether it says what it does and why.
+    pub explain: bool,
     /// Chrome trace.
     pub trace: Option<PathBuf>,
     /// Timings as JSON.

@@ -87,7 +87,7 @@ fn renders(request: &Request, started: Instant) -> Result<(), RunError> {
                 unread => unread.insert(inputs::load(request)?),
             };
             let (model, hit) = cache.model(experiment)?;
-            (Simulator::of_model(model, pool.clone()), hit)
+            (Simulator::of_model(model, pool.clone(), &running.choice), hit)
         };
         check_printout(request, &simulator)?;
         let setup_s = start.elapsed().as_secs_f64();
@@ -202,10 +202,12 @@ fn report(
     renders: Vec<Render>,
 ) -> Result<(), RunError> {
     let [fpixels, spixels] = simulator.size();
+    let explanation = simulator.explain();
     let timings = Timings {
         schema: timings::SCHEMA,
-        engine: simulator.engine(),
-        dtype: "f64",
+        engine: explanation.engine,
+        simd: explanation.level,
+        dtype: explanation.dtype,
         threads: simulator.threads(),
         fpixels,
         spixels,
@@ -214,7 +216,7 @@ fn report(
     if let Some(path) = &request.running.timings {
         write_json(path, &timings)?;
     }
-    let report = Report::new(request, simulator, written, &timings);
+    let report = Report::new(request, simulator, written, &timings, &explanation);
     super::warn(report.warnings());
     match (request.running.quiet, request.running.json) {
         (true, _) => Ok(()),

@@ -7,6 +7,9 @@ use serde::Serialize;
 pub(super) struct Timings {
     pub(super) schema: &'static str,
     pub(super) engine: &'static str,
+    /// Instruction set.
+    pub(super) simd: &'static str,
+    /// Type of the numbers inside the sum.
     pub(super) dtype: &'static str,
     pub(super) threads: usize,
     pub(super) fpixels: usize,

@@ -1,6 +1,8 @@
 //! Engines render a [`Model`]; the [`Simulator`] gives them rows and threads.
 
 mod cache;
+mod choice;
+mod fast;
 mod order;
 #[cfg(feature = "planted-delay")]
 pub mod planted;
@@ -8,6 +10,8 @@ mod reference;
 mod threads;
 
 pub use cache::SetupCache;
+pub use choice::{Choice, EngineName, Explanation};
+pub use fast::Fast;
 pub use order::Order;
 pub use reference::Reference;
 pub(crate) use threads::pool;
@@ -32,6 +36,9 @@ pub trait Engine: Send + Sync {
     /// Renders the rows from `first_row` on that fit into `out` (slow-major, whole rows). Pixels that are not computed
     /// become 0. Returns the last pixel, as a position in the image, that was rendered with interpolation on.
     fn render_band(&self, model: &Model, order: &Order, first_row: usize, out: &mut [f32]) -> Option<usize>;
+
+    /// What it does with an experiment, and why.
+    fn explain(&self, model: &Model) -> Explanation;
 }
 
 /// Called with the number of rows that are done and the number of all.
@@ -82,13 +89,12 @@ pub struct Simulator {
 }
 
 impl Simulator {
-    /// Sets an experiment up for the reference engine and as many threads as the environment or the machine gives.
+    /// Sets an experiment up for the fast engine and as many threads as the environment or the machine gives.
     ///
     /// # Errors
     /// When the experiment is impossible, too large for the memory, or threads cannot be started.
     pub fn new(experiment: &Experiment) -> Result<Simulator, SimulatorError> {
-        let model = Arc::new(Model::new(experiment, crate::memory::free())?);
-        Ok(Simulator::of_model(model, pool(thread_count(None)?)?))
+        Simulator::with(experiment, thread_count(None)?, &Choice::default())
     }
 
     /// The same with a number of threads.
@@ -96,13 +102,30 @@ impl Simulator {
     /// # Errors
     /// As [`Simulator::new`].
     pub fn with_threads(experiment: &Experiment, threads: usize) -> Result<Simulator, SimulatorError> {
+        Simulator::with(experiment, threads, &Choice::default())
+    }
+
+    /// The same with a number of threads and an engine.
+    ///
+    /// # Errors
+    /// As [`Simulator::new`].
+    pub fn with(experiment: &Experiment, threads: usize, choice: &Choice) -> Result<Simulator, SimulatorError> {
         let model = Arc::new(Model::new(experiment, crate::memory::free())?);
-        Ok(Simulator::of_model(model, pool(threads)?))
+        Ok(Simulator::of_model(model, pool(threads)?, choice))
     }
 
     /// From a set-up and threads that were made before.
-    pub(crate) fn of_model(model: Arc<Model>, pool: Arc<rayon::ThreadPool>) -> Simulator {
-        Simulator { model, pool, engine: Box::new(Reference), latch: AtomicUsize::new(usize::MAX) }
+    pub(crate) fn of_model(model: Arc<Model>, pool: Arc<rayon::ThreadPool>, choice: &Choice) -> Simulator {
+        let engine: Box<dyn Engine> = match choice.engine {
+            EngineName::Fast => Box::new(Fast::new(&model, choice)),
+            EngineName::Reference => Box::new(Reference),
+        };
+        Simulator { model, pool, engine, latch: AtomicUsize::new(usize::MAX) }
+    }
+
+    /// What the engine does with this experiment, and why.
+    pub fn explain(&self) -> Explanation {
+        self.engine.explain(&self.model)
     }
 
     /// The set-up.

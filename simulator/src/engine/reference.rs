@@ -1,6 +1,6 @@
 //! The reference engine: [`crate::physics`], pixel by pixel.
 
-use super::{Engine, Order};
+use super::{Engine, Explanation, Order};
 use crate::physics::Model;
 use crate::physics::intensity;
 use crate::physics::tap::NoTap;
@@ -41,5 +41,10 @@ impl Engine for Reference {
             }
         }
         last_unlatched
+    }
+
+    fn explain(&self, _: &Model) -> Explanation {
+        let lines = vec!["every pixel by itself, as the equations read".to_owned()];
+        Explanation { engine: self.name(), level: "scalar", dtype: "f64", lines }
     }
 }

@@ -6,11 +6,11 @@ use crate::experiment::Shape;
 use std::f64::consts::PI;
 
 /// Ratio of the volumes that makes a round crystal as bright as a square one, nanoBragg's constant.
-const ROUND_SCALE: f64 = 0.723601254558268;
+pub(crate) const ROUND_SCALE: f64 = 0.723601254558268;
 /// Width of a Gaussian spot that matches the square one.
-const GAUSS_WIDTH: f64 = 0.63;
+pub(crate) const GAUSS_WIDTH: f64 = 0.63;
 /// Edge of a top-hat spot in ρ·fudge.
-const TOPHAT_EDGE: f64 = GAUSS_WIDTH * GAUSS_WIDTH;
+pub(crate) const TOPHAT_EDGE: f64 = GAUSS_WIDTH * GAUSS_WIDTH;
 
 /// A crystal of `cells` unit cells along a, b, c.
 #[derive(Clone, Copy, Debug, PartialEq)]

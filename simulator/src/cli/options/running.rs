@@ -3,6 +3,8 @@
 use crate::cli::option::Apply::*;
 use crate::cli::option::{Group, OptionSpec};
 use crate::cli::request::Action;
+use crate::engine::EngineName;
+use crate::kernels::{Dtype, Level};
 use crate::oddities::Oddities;
 
 const G: Group = Group::Running;
@@ -45,21 +47,54 @@ pub(super) static TABLE: &[OptionSpec] = &[
     G.option(
         &["--engine"],
         "NAME",
-        "the engine: rust-reference",
-        Word(|_, w| only(w, "rust-reference", "as an engine")),
+        "the engine: rust-fast (vector kernels) or rust-reference (the equations, pixel by pixel)",
+        Word(|r, w| {
+            let engine = EngineName::ALL.into_iter().find(|engine| engine.name() == w);
+            let all = EngineName::ALL.map(EngineName::name).join(" or ");
+            r.running.choice.engine = engine.ok_or_else(|| format!("`{w}` is no engine; give {all}"))?;
+            Ok(())
+        }),
     )
-    .default("rust-reference"),
-    G.option(&["--dtype"], "f64|f32", "type of the numbers inside", Word(|_, w| only(w, "f64", "yet")))
-        .default("f64"),
+    .default("rust-fast"),
+    G.option(
+        &["--dtype"],
+        "f64|f32",
+        "type of the numbers inside the sum; f32 is about twice as fast",
+        Word(|r, w| {
+            let dtype = [Dtype::F64, Dtype::F32].into_iter().find(|dtype| dtype.name() == w);
+            r.running.choice.dtype = dtype.ok_or_else(|| format!("`{w}` is no type; give f64 or f32"))?;
+            Ok(())
+        }),
+    )
+    .default("f64"),
     G.option(&["--device"], "cpu", "where it runs", Word(|_, w| only(w, "cpu", "as a device")))
         .default("cpu"),
     G.option(
         &["--simd"],
         "LEVEL",
-        "instruction set of the engine",
-        Word(|_, w| only(w, "scalar", "with this engine")),
+        "instruction set of the fast engine: auto, avx512, avx2, neon or plain",
+        Word(|r, w| {
+            r.running.choice.level =
+                if w == "auto" { None } else { Some(Level::named(w).map_err(|error| error.to_string())?) };
+            Ok(())
+        }),
     )
-    .default("scalar"),
+    .default("auto"),
+    G.option(
+        &["--tiles"],
+        "auto|off",
+        "interpolate smooth images where that is proven to be as good, and faster",
+        Word(|r, w| {
+            r.running.choice.tiles = match w {
+                "auto" => true,
+                "off" => false,
+                _ => return Err(format!("`{w}` is no choice; give auto or off")),
+            };
+            Ok(())
+        }),
+    )
+    .default("auto"),
+    G.flag(&["--explain"], "say which kernels run, and why", |r| r.running.explain = true),
     G.option(
         &["--trace"],
         "FILE",

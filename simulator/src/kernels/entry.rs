@@ -1,0 +1,185 @@
+//! Every kernel compiled for every level, and the choice among them.
+//!
+//! What is inlined into a function with `target_feature` is compiled with these features; nothing else in the program
+//! is. That is why the functions here are thin, and why everything that they call is `inline(always)`.
+
+use super::Level;
+use super::block::{self, Rows};
+use super::combos::Combo;
+use super::factor::{Constant, Factor, Nearest, Tricubic};
+use super::lanes::Lanes;
+use super::lattice::{Form, Gauss, Polynomial, Round, Shape, Sines, Tophat};
+use super::sum::{self, Block, Running, Terms};
+
+/// How structure factors are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FactorKind {
+    /// The same for all reflections.
+    Constant,
+    /// That of the nearest reflection.
+    Nearest,
+    /// Interpolated.
+    Tricubic,
+}
+
+/// [`sum::plain`] of one shape, kind and level.
+pub(crate) type Sum<R, const K: usize> = unsafe fn(&Terms<R>, &[Combo<R, K>], &mut Block<R, K>, &mut [R]);
+/// [`sum::running`] of one shape, kind and level.
+pub(crate) type RunningSum<const K: usize> =
+    unsafe fn(&Terms<f64>, &[Combo<f64, K>], &mut Block<f64, K>, &mut Running);
+/// [`block::render`] of one level.
+pub(crate) type Render<const K: usize> = unsafe fn(&mut Rows<K>);
+
+/// A [`FactorKind`] as a type.
+trait Kind {
+    type Of<V: Lanes, const G: usize>: Factor<V, G>;
+}
+
+struct ConstantKind;
+struct NearestKind;
+struct TricubicKind;
+
+impl Kind for ConstantKind {
+    type Of<V: Lanes, const G: usize> = Constant;
+}
+
+impl Kind for NearestKind {
+    type Of<V: Lanes, const G: usize> = Nearest<V, G>;
+}
+
+impl Kind for TricubicKind {
+    type Of<V: Lanes, const G: usize> = Tricubic<V, G>;
+}
+
+/// `$function` for a form and a kind.
+macro_rules! choose {
+    ($function:ident, $form:expr, $kind:expr) => {
+        match $form {
+            Form::Odd => choose!($function, $kind => Polynomial<false>),
+            Form::Even => choose!($function, $kind => Polynomial<true>),
+            Form::Sines => choose!($function, $kind => Sines),
+            Form::Round => choose!($function, $kind => Round),
+            Form::Gauss => choose!($function, $kind => Gauss),
+            Form::Tophat => choose!($function, $kind => Tophat),
+        }
+    };
+    ($function:ident, $kind:expr => $shape:ty) => {
+        match $kind {
+            FactorKind::Constant => $function::<$shape, ConstantKind, K>,
+            FactorKind::Nearest => $function::<$shape, NearestKind, K>,
+            FactorKind::Tricubic => $function::<$shape, TricubicKind, K>,
+        }
+    };
+}
+
+/// The functions of one level.
+macro_rules! level {
+    ($module:ident, $isa:path, $group64:literal, $group32:literal, $(#[$feature:meta])*) => {
+        mod $module {
+            use super::*;
+            use crate::kernels::lanes::Isa;
+
+            type F64 = <$isa as Isa>::F64;
+            type F32 = <$isa as Isa>::F32;
+            const _: () = assert!(F64::GROUP == $group64 && F32::GROUP == $group32);
+
+            $(#[$feature])*
+            fn plain64<S: Shape, F: Kind, const K: usize>(
+                terms: &Terms<f64>,
+                combos: &[Combo<f64, K>],
+                block: &mut Block<f64, K>,
+                out: &mut [f64],
+            ) {
+                sum::plain::<F64, S, F::Of<F64, $group64>, $group64, K>(terms, combos, block, out);
+            }
+
+            $(#[$feature])*
+            fn plain32<S: Shape, F: Kind, const K: usize>(
+                terms: &Terms<f32>,
+                combos: &[Combo<f32, K>],
+                block: &mut Block<f32, K>,
+                out: &mut [f32],
+            ) {
+                sum::plain::<F32, S, F::Of<F32, $group32>, $group32, K>(terms, combos, block, out);
+            }
+
+            $(#[$feature])*
+            fn running64<S: Shape, F: Kind, const K: usize>(
+                terms: &Terms<f64>,
+                combos: &[Combo<f64, K>],
+                block: &mut Block<f64, K>,
+                running: &mut Running,
+            ) {
+                sum::running::<F64, S, F::Of<F64, $group64>, $group64, K>(terms, combos, block, running);
+            }
+
+            $(#[$feature])*
+            fn block<const K: usize>(rows: &mut Rows<K>) {
+                block::render::<$isa, K>(rows);
+            }
+
+            pub(super) fn choose64<const K: usize>(form: Form, kind: FactorKind) -> Sum<f64, K> {
+                choose!(plain64, form, kind)
+            }
+
+            pub(super) fn choose32<const K: usize>(form: Form, kind: FactorKind) -> Sum<f32, K> {
+                choose!(plain32, form, kind)
+            }
+
+            pub(super) fn choose_running<const K: usize>(form: Form, kind: FactorKind) -> RunningSum<K> {
+                choose!(running64, form, kind)
+            }
+
+            pub(super) fn render<const K: usize>() -> Render<K> {
+                block::<K>
+            }
+        }
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+level!(avx512, crate::kernels::lanes::x86::Avx512, 4, 4, #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx2,fma")]);
+#[cfg(target_arch = "x86_64")]
+level!(avx2, crate::kernels::lanes::x86::Avx2, 2, 2, #[target_feature(enable = "avx2,fma")]);
+#[cfg(target_arch = "aarch64")]
+level!(neon, crate::kernels::lanes::neon::Neon, 4, 4, #[target_feature(enable = "neon")]);
+level!(plain, crate::kernels::lanes::plain::Plain, 1, 1,);
+
+/// `$module::$function(…)` of a level.
+macro_rules! of_level {
+    ($level:expr, $function:ident::<$k:ident>($($argument:expr),*)) => {
+        match $level {
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => avx512::$function::<$k>($($argument),*),
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => avx2::$function::<$k>($($argument),*),
+            #[cfg(target_arch = "aarch64")]
+            Level::Neon => neon::$function::<$k>($($argument),*),
+            #[expect(clippy::allow_attributes, reason = "whether the arm is reached depends on the machine")]
+            #[allow(unreachable_patterns, reason = "the levels of other machines")]
+            _ => plain::$function::<$k>($($argument),*),
+        }
+    };
+}
+
+/// The functions of a level that a kind of experiment needs. They may only be called where the level is available.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kernels<const K: usize> {
+    pub(crate) sum64: Sum<f64, K>,
+    pub(crate) sum32: Sum<f32, K>,
+    pub(crate) running: RunningSum<K>,
+    pub(crate) render: Render<K>,
+}
+
+impl<const K: usize> Kernels<K> {
+    /// Those of a level; of the plain one if this machine does not have it.
+    pub(crate) fn new(level: Level, form: Form, kind: FactorKind) -> Kernels<K> {
+        let level = if level.is_available() { level } else { Level::Plain };
+        Kernels {
+            sum64: of_level!(level, choose64::<K>(form, kind)),
+            sum32: of_level!(level, choose32::<K>(form, kind)),
+            running: of_level!(level, choose_running::<K>(form, kind)),
+            render: of_level!(level, render::<K>()),
+        }
+    }
+}

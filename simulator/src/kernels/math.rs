@@ -1,0 +1,155 @@
+//! Functions of vectors.
+
+use super::lanes::{Lanes, Real};
+
+/// The whole number nearest to x; halves go down, as in [`crate::physics::structure_factor::nearest`].
+#[inline(always)]
+pub(crate) fn nearest<V: Lanes>(x: V) -> V {
+    (x - V::of(0.5)).ceil()
+}
+
+/// `factor·sin(2πt)` for |t| ≤ ¼.
+#[inline(always)]
+pub(crate) fn sine_of_turn<V: Lanes>(t: V, factor: f64) -> V {
+    let z = t * t;
+    let mut sum = V::of(factor * V::Real::SINE[0]);
+    let mut i = 1;
+    while i < V::Real::SINE.len() {
+        sum = sum.mul_add(z, V::of(factor * V::Real::SINE[i]));
+        i += 1;
+    }
+    sum * t
+}
+
+/// `2·cos(2πr)` for |r| ≤ ½.
+#[inline(always)]
+pub(crate) fn two_cos_of_turn<V: Lanes>(r: V) -> V {
+    sine_of_turn(V::of(0.25) - r.abs(), 2.0)
+}
+
+/// `sin(πr)` for |r| ≤ ½.
+#[inline(always)]
+pub(crate) fn sine_of_half_turn<V: Lanes>(r: V) -> V {
+    sine_of_turn(r * V::of(0.5), 1.0)
+}
+
+/// `cos(πr)` for |r| ≤ ½.
+#[inline(always)]
+pub(crate) fn cosine_of_half_turn<V: Lanes>(r: V) -> V {
+    sine_of_turn(r.abs().neg_mul_add(V::of(0.5), V::of(0.25)), 1.0)
+}
+
+/// e to the power of x: 0 where it would be less than the smallest normal number, infinite where it is too large, NaN
+/// for NaN.
+#[inline(always)]
+pub(crate) fn exp<V: Lanes>(x: V) -> V {
+    let (lowest, highest) = (V::of(V::Real::EXP_RANGE[0]), V::of(V::Real::EXP_RANGE[1]));
+    let n = nearest(x * V::of(std::f64::consts::LOG2_E));
+    // ln 2 in two parts: the first has so few digits that its product with n is exact.
+    let r = n.neg_mul_add(V::of(V::Real::LN_2_HIGH), x);
+    let r = n.neg_mul_add(V::of(std::f64::consts::LN_2 - V::Real::LN_2_HIGH), r);
+    let mut sum = V::of(1.0);
+    let mut i = V::Real::EXP_TERMS;
+    while i > 0 {
+        sum = sum.mul_add(r * V::of(1.0 / f64::from(i)), V::of(1.0));
+        i -= 1;
+    }
+    let inside = V::le(lowest, x) & V::le(x, highest);
+    let value = sum * V::power_of_two(V::select(inside, n, V::of(0.0)));
+    let value = V::select(x.lt(lowest), V::of(0.0), value);
+    V::select(highest.lt(x), V::of(f64::INFINITY), value)
+}
+
+/// `3(sin u/u − cos u)/u²` up to its sign, u = πt, for t ≥ 0: the transform of a sphere.
+#[inline(always)]
+pub(crate) fn sphere_of_half_turns<V: Lanes>(t: V) -> V {
+    let u = t * V::of(std::f64::consts::PI);
+    // Sine and cosine change their sign together from one half turn to the next.
+    let r = t - nearest(t);
+    let u2 = u * u;
+    let away = V::of(3.0) * (sine_of_half_turn(r) / u - cosine_of_half_turn(r)) / u2;
+    // 3·Σ (−1)ᵏ (2k + 2)/(2k + 3)!·u²ᵏ
+    const SERIES: [f64; 7] = [
+        1.0 / 31135104000.0,
+        -1.0 / 172972800.0,
+        1.0 / 1330560.0,
+        -1.0 / 15120.0,
+        1.0 / 280.0,
+        -1.0 / 10.0,
+        1.0,
+    ];
+    let mut near = V::of(SERIES[0]);
+    let mut i = 1;
+    while i < SERIES.len() {
+        near = near.mul_add(u2, V::of(SERIES[i]));
+        i += 1;
+    }
+    V::select(u.lt(V::of(V::Real::SPHERE_SERIES)), near, away)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::lanes::plain::Plain;
+    use crate::kernels::lanes::{Isa, Real};
+
+    type F64 = <Plain as Isa>::F64;
+    type F32 = <Plain as Isa>::F32;
+
+    fn apply<V: Lanes>(f: impl Fn(V) -> V, x: f64) -> f64 {
+        let mut out = vec![V::Real::default(); V::LANES];
+        f(V::of(x)).store(&mut out);
+        out[0].wide()
+    }
+
+    fn worst(range: [f64; 2], mine: impl Fn(f64) -> f64, exact: impl Fn(f64) -> f64) -> f64 {
+        let at = |i: i32| range[0] + (range[1] - range[0]) * f64::from(i) / 10000.0;
+        (0..=10000).map(at).map(|x| (mine(x) - exact(x)).abs()).fold(0.0, f64::max)
+    }
+
+    #[test]
+    fn circular_functions_are_right_to_the_last_digits() {
+        use std::f64::consts::{PI, TAU};
+        for (f64_limit, f32_limit) in [(7e-16, 4e-7)] {
+            let two_cos = |x: f64| 2.0 * (TAU * x).cos();
+            assert!(worst([-0.5, 0.5], |x| apply::<F64>(two_cos_of_turn, x), two_cos) < f64_limit);
+            assert!(worst([-0.5, 0.5], |x| apply::<F32>(two_cos_of_turn, x), two_cos) < f32_limit);
+            let sine = |x: f64| (PI * x).sin();
+            assert!(worst([-0.5, 0.5], |x| apply::<F64>(sine_of_half_turn, x), sine) < f64_limit);
+            assert!(worst([-0.5, 0.5], |x| apply::<F32>(sine_of_half_turn, x), sine) < f32_limit);
+            let cosine = |x: f64| (PI * x).cos();
+            assert!(worst([-0.5, 0.5], |x| apply::<F64>(cosine_of_half_turn, x), cosine) < f64_limit);
+            assert!(worst([-0.5, 0.5], |x| apply::<F32>(cosine_of_half_turn, x), cosine) < f32_limit);
+        }
+    }
+
+    #[test]
+    fn exp_is_right_and_ends_well() {
+        let relative = |x: f64| apply::<F64>(exp, x) / x.exp();
+        assert!(worst([-700.0, 700.0], relative, |_| 1.0) < 5e-16);
+        let relative = |x: f64| apply::<F32>(exp, x) / f64::from(x as f32).exp();
+        assert!(worst([-86.0, 86.0], relative, |_| 1.0) < 5e-7);
+        assert_eq!([-1e4, -1e300, 1e4].map(|x| apply::<F64>(exp, x)), [0.0, 0.0, f64::INFINITY]);
+        assert!(apply::<F64>(exp, f64::NAN).is_nan());
+    }
+
+    #[test]
+    fn the_sphere_is_that_of_the_reference_up_to_its_sign() {
+        let exact = |t: f64| crate::physics::lattice::sphere(std::f64::consts::PI * t).abs();
+        assert!(worst([0.01, 30.0], |t| apply::<F64>(sphere_of_half_turns, t).abs(), exact) < 2e-12);
+        assert!(worst([0.1, 30.0], |t| apply::<F64>(sphere_of_half_turns, t).abs(), exact) < 2e-14);
+        assert!(worst([0.1, 30.0], |t| apply::<F32>(sphere_of_half_turns, t).abs(), exact) < 2e-6);
+        assert_eq!(apply::<F64>(sphere_of_half_turns, 0.0), 1.0);
+    }
+
+    #[test]
+    fn halves_go_down() {
+        assert_eq!([0.5, -0.5, 1.5, 1.4999, 2e9 + 0.5].map(|x| apply::<F64>(nearest, x)), [
+            0.0,
+            -1.0,
+            1.0,
+            1.0,
+            2e9
+        ]);
+    }
+}

@@ -1,0 +1,184 @@
+//! What the kernels need to know of an experiment, worked out once, and which of them it takes.
+
+use super::combos::{self, Combo, Direction};
+use super::entry::{FactorKind, Kernels};
+use super::factor::Table;
+use super::lattice::{Form, Params};
+use super::sum::Terms;
+use super::{Dtype, Level};
+use crate::physics::Model;
+use crate::physics::model::Applied;
+use crate::physics::structure_factor::HklGrid;
+use crate::physics::vector::Vec3;
+use std::sync::Arc;
+
+/// The largest amplitude of a lattice whose square and sum are far from the ends of f32.
+const MOST_CELLS_IN_F32: f64 = 1e15;
+/// The largest error of ln(F_latt²) that the phase may bring in f32, where the transform is steepest.
+const WORST_PHASE_IN_F32: f64 = 2e-3;
+/// Whole numbers up to this one are exact in f32.
+const EXACT_IN_F32: usize = 1 << 24;
+
+/// How the combinations are gathered into sums.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Split {
+    /// All in one.
+    Together,
+    /// One for each source, which has a weight of its own in each pixel.
+    BySource,
+    /// One for each source, and the sum is multiplied after every term.
+    Running,
+}
+
+/// An experiment prepared for the kernels, in K coordinates.
+#[derive(Debug)]
+pub(crate) struct Plan<const K: usize> {
+    pub(crate) kernels: Kernels<K>,
+    pub(crate) directions: Vec<Direction>,
+    /// The combinations with what is known of their coefficients.
+    pub(crate) combos: Vec<Combo<f64, K>>,
+    /// Combinations of each source.
+    pub(crate) per_source: usize,
+    pub(crate) split: Split,
+    /// Whether the sums are computed in f32.
+    pub(crate) narrow: bool,
+    /// What a sum of terms is to be multiplied by.
+    pub(crate) scale: f64,
+    pub(crate) lattice: Params,
+    pub(crate) kind: FactorKind,
+    grid: Option<Arc<HklGrid>>,
+    /// Values of the grid over the largest.
+    narrow_grid: Vec<f32>,
+    narrow_otherwise: f32,
+    default_f: f64,
+    latch: bool,
+    dry: bool,
+}
+
+impl<const K: usize> Plan<K> {
+    /// Prepares an experiment; why it is not computed in f32, if that was asked for.
+    pub(crate) fn new(model: &Model, level: Level, dtype: Dtype) -> (Plan<K>, Option<&'static str>) {
+        let lattice = Params::new(&model.lattice);
+        let kind = match (&model.grid, model.interpolate) {
+            (None, _) => FactorKind::Constant,
+            (Some(_), false) => FactorKind::Nearest,
+            (Some(_), true) => FactorKind::Tricubic,
+        };
+        let split = split(model);
+        let directions = combos::directions(model);
+        let axes = std::array::from_fn(|k| match (K, k) {
+            (2, 0) => Some(model.geometry.fast),
+            (2, _) => None,
+            _ => Some(unit(k)),
+        });
+        let wide = match dtype {
+            Dtype::F64 => None,
+            Dtype::F32 => why_not_f32(model, split, &lattice, &directions),
+        };
+        let narrow = dtype == Dtype::F32 && wide.is_none();
+        let largest = |grid: &HklGrid| {
+            grid.values.iter().fold(model.default_f.abs(), |most, f| most.max(f.abs()))
+        };
+        let mut scale = lattice.scale;
+        let (mut narrow_grid, mut narrow_otherwise) = (Vec::new(), 0.0);
+        match &model.grid {
+            None => scale *= model.default_f * model.default_f,
+            Some(grid) if narrow => {
+                let most = Some(largest(grid)).filter(|&most| most > 0.0 && most.is_finite()).unwrap_or(1.0);
+                narrow_grid = grid.values.iter().map(|f| (f / most) as f32).collect();
+                narrow_otherwise = (model.default_f / most) as f32;
+                scale *= most * most;
+            }
+            Some(_) => (),
+        }
+        let plan = Plan {
+            kernels: Kernels::new(level, lattice.form, kind),
+            combos: combos::along(&directions, axes),
+            per_source: directions.len() / model.sources.len().max(1),
+            directions,
+            split,
+            narrow,
+            scale,
+            lattice,
+            kind,
+            grid: model.grid.clone(),
+            narrow_grid,
+            narrow_otherwise,
+            default_f: model.default_f,
+            latch: model.interpolate && model.factors.latch,
+            dry: !model.wet,
+        };
+        (plan, wide)
+    }
+
+    /// What the terms are made of, in f64.
+    pub(crate) fn terms64(&self) -> Terms<'_, f64> {
+        let table = match &self.grid {
+            Some(grid) => Table::new(grid, &grid.values, self.default_f, self.latch),
+            None => Table::none(),
+        };
+        Terms { lattice: self.lattice, table, dry: self.dry }
+    }
+
+    /// The same in f32.
+    pub(crate) fn terms32(&self) -> Terms<'_, f32> {
+        let table = match &self.grid {
+            Some(grid) => Table::new(grid, &self.narrow_grid, self.narrow_otherwise, self.latch),
+            None => Table::none(),
+        };
+        Terms { lattice: self.lattice, table, dry: self.dry }
+    }
+}
+
+/// A unit vector along an axis of space.
+fn unit(k: usize) -> Vec3 {
+    let one = |i: usize| f64::from(u8::from(i == k));
+    Vec3::new(one(0), one(1), one(2))
+}
+
+fn split(model: &Model) -> Split {
+    let factors = model.factors;
+    if [factors.omega, factors.polarization, factors.capture].contains(&Applied::ToTheRunningSum) {
+        return Split::Running;
+    }
+    let own_weights = factors.weighted && model.sources.iter().any(|source| source.weight != 1.0);
+    let own_polarization = factors.polarization == Applied::PerTerm && model.polarization.is_some();
+    if model.dmin > 0.0 || own_weights || own_polarization { Split::BySource } else { Split::Together }
+}
+
+/// Why f32 would lose more than its own last digits.
+fn why_not_f32(
+    model: &Model,
+    split: Split,
+    lattice: &Params,
+    directions: &[Direction],
+) -> Option<&'static str> {
+    if split == Split::Running {
+        return Some("f32 cannot hold a running product (oddity compounded-oversample)");
+    }
+    if model.grid.as_ref().is_some_and(|grid| grid.values.len() >= EXACT_IN_F32) {
+        return Some("the table of structure factors has more entries than f32 can number");
+    }
+    let cells = model.lattice.cells;
+    if cells[0] * cells[1] * cells[2] > MOST_CELLS_IN_F32 {
+        return Some("the square of so many unit cells is beyond f32");
+    }
+    // The steepest change of ln(F_latt²) with an index is about 2π times the width in cells.
+    let width = match lattice.form {
+        Form::Odd | Form::Even | Form::Sines | Form::Round => cells.into_iter().fold(0.0, f64::max),
+        Form::Gauss | Form::Tophat => {
+            let [a, b, c] = model.lattice.reciprocal.map(Vec3::norm);
+            a.max(b).max(c) * cells[0] * cells[1] * cells[2]
+        }
+    };
+    let width = width * model.lattice.fudge.abs().max(1.0).sqrt();
+    // From the anchor to the end of its block an index changes by at most |a|/λ·(way across)/R.
+    let steepest = directions.iter().flat_map(|d| d.axes).map(Vec3::norm).fold(0.0, f64::max);
+    let nearest = model.geometry.close_distance.abs().max(f64::MIN_POSITIVE);
+    let way = super::block::ANCHORED as f64 / 2.0 * model.geometry.pixel / nearest;
+    let change = steepest * way.min(2.0) + 0.5;
+    if std::f64::consts::TAU * width * change * f64::from(f32::EPSILON) / 2.0 > WORST_PHASE_IN_F32 {
+        return Some("f32 would lose the phase between neighbouring pixels (many cells, or a very close detector)");
+    }
+    None
+}

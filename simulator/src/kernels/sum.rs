@@ -1,0 +1,124 @@
+//! The inner loops: all combinations at a block of pixels.
+
+use super::combos::{Combo, Point};
+use super::factor::{Factor, Pixels, Table};
+use super::lanes::Lanes;
+use super::lattice::{Params, Shape};
+
+/// What the terms are made of.
+#[derive(Debug)]
+pub(crate) struct Terms<'a, R> {
+    /// Lattice transform.
+    pub(crate) lattice: Params,
+    /// Structure factors.
+    pub(crate) table: Table<'a, R>,
+    /// Whether a sample whose lattice transform vanishes is left out: there is no water.
+    pub(crate) dry: bool,
+}
+
+/// A block of pixels. All slices of numbers are of one length, a multiple of the group's.
+pub(crate) struct Block<'a, R, const K: usize> {
+    /// Coordinates of the samples.
+    pub(crate) coordinates: [&'a [R]; K],
+    /// For each vector, its pixels whose interpolation has ended. Only read where there is any.
+    pub(crate) latched: &'a mut [u32],
+    /// For each vector, its pixels that are sampled.
+    pub(crate) active: &'a [u32],
+}
+
+/// What is multiplied into a running sum: sum ← (sum + weight·term)·factor.
+pub(crate) struct Running<'a> {
+    pub(crate) sum: &'a mut [f64],
+    pub(crate) weight: &'a [f64],
+    pub(crate) factor: &'a [f64],
+}
+
+/// Coordinates of a group.
+#[inline(always)]
+fn load<V: Lanes, const G: usize, const K: usize>(from: &[&[V::Real]; K], at: usize) -> [[V; G]; K] {
+    let mut out = [[V::of(0.0); G]; K];
+    for k in 0..K {
+        for g in 0..G {
+            out[k][g] = V::load(&from[k][at + g * V::LANES..]);
+        }
+    }
+    out
+}
+
+/// The group's part of what is kept for each vector.
+macro_rules! pixels {
+    ($block:ident, $vector:expr, $g:expr) => {
+        Pixels {
+            latched: &mut $block.latched[$vector..$vector + $g],
+            active: &$block.active[$vector..$vector + $g],
+        }
+    };
+}
+
+/// `out` = Σ F²·F_latt² over the combinations, over the scales of both.
+#[inline(always)]
+pub(crate) fn plain<V: Lanes, S: Shape, F: Factor<V, G>, const G: usize, const K: usize>(
+    terms: &Terms<V::Real>,
+    combos: &[Combo<V::Real, K>],
+    block: &mut Block<V::Real, K>,
+    out: &mut [V::Real],
+) {
+    let mut factor = F::new(&terms.table);
+    let mut at = 0;
+    while at + G * V::LANES <= out.len() {
+        let coordinates = load::<V, G, K>(&block.coordinates, at);
+        let mut pixels = pixels!(block, at / V::LANES, G);
+        let mut sum = [V::of(0.0); G];
+        for combo in combos {
+            factor.begin();
+            let point = Point { combo, coordinates: &coordinates };
+            let mut squares = S::squares(&terms.lattice, &point, &mut factor);
+            if !(S::CAN_VANISH && terms.dry) {
+                squares.vanished = [0; G];
+            }
+            let weighed = factor.weigh(&terms.table, squares.values, &squares.vanished, &mut pixels);
+            for g in 0..G {
+                sum[g] = sum[g] + weighed[g];
+            }
+        }
+        for g in 0..G {
+            sum[g].store(&mut out[at + g * V::LANES..]);
+        }
+        at += G * V::LANES;
+    }
+}
+
+/// The same where the running sum is multiplied after every term.
+#[inline(always)]
+pub(crate) fn running<V: Lanes<Real = f64>, S: Shape, F: Factor<V, G>, const G: usize, const K: usize>(
+    terms: &Terms<f64>,
+    combos: &[Combo<f64, K>],
+    block: &mut Block<f64, K>,
+    running: &mut Running,
+) {
+    let mut factor = F::new(&terms.table);
+    let mut at = 0;
+    while at + G * V::LANES <= running.sum.len() {
+        let coordinates = load::<V, G, K>(&block.coordinates, at);
+        let mut pixels = pixels!(block, at / V::LANES, G);
+        let [mut sum] = load::<V, G, 1>(&[&*running.sum], at);
+        let [weight, multiplier] = load::<V, G, 2>(&[running.weight, running.factor], at);
+        for combo in combos {
+            factor.begin();
+            let point = Point { combo, coordinates: &coordinates };
+            let mut squares = S::squares(&terms.lattice, &point, &mut factor);
+            if !(S::CAN_VANISH && terms.dry) {
+                squares.vanished = [0; G];
+            }
+            let weighed = factor.weigh(&terms.table, squares.values, &squares.vanished, &mut pixels);
+            for g in 0..G {
+                let next = weight[g].mul_add(weighed[g], sum[g]) * multiplier[g];
+                sum[g] = V::select(V::mask(squares.vanished[g]), sum[g], next);
+            }
+        }
+        for g in 0..G {
+            sum[g].store(&mut running.sum[at + g * V::LANES..]);
+        }
+        at += G * V::LANES;
+    }
+}
