@@ -87,7 +87,8 @@ const TABLE: &[Bad] = &[
 
 /// Options of the Rust engine's command.
 const RUST_ONLY: &[Bad] = &[
-    bad("f32 is not done", "--dtype f32", &[USAGE], &["--dtype", "f32"]),
+    bad("no such instruction set", "--simd sse9", &[USAGE], &["--simd", "sse9", "plain"]),
+    bad("an instruction set of another machine", "--simd neon", &[USAGE], &["--simd", "neon|avx2"]),
     bad("no such type", "--dtype f16", &[USAGE], &["--dtype", "f16"]),
     bad("no such device", "--device cuda", &[USAGE], &["--device", "cuda"]),
     bad("no such engine", "--engine none", &[USAGE], &["--engine", "none"]),
@@ -208,7 +209,6 @@ const AUDIT: &[Bad] = &[
         &["--iterations", "some"],
     ),
     bad("no such type", "capture --reports out --dtype f16", &[USAGE], &["--dtype", "f16"]),
-    bad("f32 is not done", "capture --reports out --sizes 64 --dtype f32", &[USAGE], &["--dtype|f32"]),
     bad("no such device", "capture --reports out --device cuda", &[USAGE], &["--device", "cuda"]),
     bad(
         "missing C program",

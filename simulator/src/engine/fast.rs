@@ -97,7 +97,9 @@ impl Engine for Fast {
 
     fn explain(&self, model: &Model) -> Explanation {
         let (form, kind, split, combinations) = match &self.plan {
-            Prepared::Flat(Stock { plan, .. }) => (plan.lattice.form, plan.kind, plan.split, plan.combos.len()),
+            Prepared::Flat(Stock { plan, .. }) => {
+                (plan.lattice.form, plan.kind, plan.split, plan.combos.len())
+            }
             Prepared::General(Stock { plan, .. }) => {
                 (plan.lattice.form, plan.kind, plan.split, plan.combos.len())
             }
@@ -119,7 +121,8 @@ impl Engine for Fast {
                 "sum: {combinations} combinations of source, spindle step and domain, {}",
                 match split {
                     Split::Together => "in one",
-                    Split::BySource => "source by source (resolution limit, weights or polarization of their own)",
+                    Split::BySource =>
+                        "source by source (resolution limit, weights or polarization of their own)",
                     Split::Running => "multiplied after every term (oddity compounded-oversample)",
                 }
             ),
@@ -128,7 +131,10 @@ impl Engine for Fast {
             lines.push(format!("f64 and not f32: {why}"));
         }
         if model.first_pass.is_some() {
-            lines.push("one pixel by the reference: the first pass through the spindle (oddity phi-carry-over)".to_owned());
+            lines.push(
+                "one pixel by the reference: the first pass through the spindle (oddity phi-carry-over)"
+                    .to_owned(),
+            );
         }
         Explanation { engine: self.name(), level: self.level.name(), dtype: self.dtype.name(), lines }
     }

@@ -109,7 +109,11 @@ impl Simulator {
     ///
     /// # Errors
     /// As [`Simulator::new`].
-    pub fn with(experiment: &Experiment, threads: usize, choice: &Choice) -> Result<Simulator, SimulatorError> {
+    pub fn with(
+        experiment: &Experiment,
+        threads: usize,
+        choice: &Choice,
+    ) -> Result<Simulator, SimulatorError> {
         let model = Arc::new(Model::new(experiment, crate::memory::free())?);
         Ok(Simulator::of_model(model, pool(threads)?, choice))
     }

@@ -33,7 +33,10 @@ fn leaving_the_box() -> Experiment {
 }
 
 /// An engine that, the first time, knows of no pixel that ended interpolation: as if all bands had run at once.
-struct AllAtOnce(Mutex<HashSet<usize>>);
+struct AllAtOnce {
+    engine: Box<dyn Engine>,
+    rendered: Mutex<HashSet<usize>>,
+}
 
 impl Engine for AllAtOnce {
     fn name(&self) -> &'static str {
@@ -41,41 +44,49 @@ impl Engine for AllAtOnce {
     }
 
     fn render_band(&self, model: &Model, order: &Order, first_row: usize, out: &mut [f32]) -> Option<usize> {
-        if !self.0.lock().unwrap().insert(first_row) {
-            return Reference.render_band(model, order, first_row, out);
+        if !self.rendered.lock().unwrap().insert(first_row) {
+            return self.engine.render_band(model, order, first_row, out);
         }
         let alone = Order::new(model);
-        let last = Reference.render_band(model, &alone, first_row, out);
+        let last = self.engine.render_band(model, &alone, first_row, out);
         order.note_latch(alone.latch());
         last
+    }
+
+    fn explain(&self, model: &Model) -> Explanation {
+        self.engine.explain(model)
     }
 }
 
 #[test]
 fn bands_that_went_on_interpolating_are_rendered_again() {
-    let one_by_one = Simulator::with_threads(&leaving_the_box(), 1).unwrap();
-    let image = one_by_one.render();
-    let latch = one_by_one.latch.load(Ordering::Relaxed);
-    assert!(latch > 24 && latch < 23 * 24, "interpolation ends at pixel {latch}");
+    for engine in EngineName::ALL {
+        let choice = Choice { engine, ..Choice::default() };
+        let one_by_one = Simulator::with(&leaving_the_box(), 1, &choice).unwrap();
+        let image = one_by_one.render();
+        let latch = one_by_one.latch.load(Ordering::Relaxed);
+        assert!(latch > 24 && latch < 23 * 24, "interpolation ends at pixel {latch}");
 
-    let mut at_once = Simulator::with_threads(&leaving_the_box(), 2).unwrap();
-    at_once.engine = Box::new(AllAtOnce(Mutex::default()));
-    assert_eq!(at_once.render(), image);
-    assert_eq!(at_once.latch.load(Ordering::Relaxed), latch);
+        let mut at_once = Simulator::with(&leaving_the_box(), 2, &choice).unwrap();
+        let usual = std::mem::replace(&mut at_once.engine, Box::new(Reference));
+        at_once.engine = Box::new(AllAtOnce { engine: usual, rendered: Mutex::default() });
+        assert_eq!(at_once.render(), image);
+        assert_eq!(at_once.latch.load(Ordering::Relaxed), latch);
 
-    // Without the second pass the image would be another.
-    let model = one_by_one.model();
-    let goes_on = |row: usize| {
-        let mut alone = vec![0.0; 24];
-        Reference.render_band(model, &Order::new(model), row, &mut alone);
-        alone != image[row * 24..][..24]
-    };
-    assert!((latch / 24 + 1..24).any(goes_on));
+        // Without the second pass the image would be another.
+        let model = one_by_one.model();
+        let goes_on = |row: usize| {
+            let mut alone = vec![0.0; 24];
+            one_by_one.engine.render_band(model, &Order::new(model), row, &mut alone);
+            alone != image[row * 24..][..24]
+        };
+        assert!((latch / 24 + 1..24).any(goes_on));
+    }
 }
 
 #[test]
 fn a_traced_pixel_is_the_pixel_of_the_image() {
-    let simulator = Simulator::with_threads(&leaving_the_box(), 2).unwrap();
+    let simulator = Simulator::with(&leaving_the_box(), 2, &Choice::reference()).unwrap();
     let image = simulator.render();
     struct Last(f64);
     impl Tap for Last {

@@ -234,8 +234,7 @@ impl Pixels {
     #[inline(always)]
     fn sum<I: Isa, const K: usize>(&self, rows: &mut Rows<K>) {
         let (model, plan) = (rows.model, rows.plan);
-        let group =
-            if plan.narrow { I::F32::LANES * I::F32::GROUP } else { I::F64::LANES * I::F64::GROUP };
+        let group = if plan.narrow { I::F32::LANES * I::F32::GROUP } else { I::F64::LANES * I::F64::GROUP };
         let n = self.padded(group);
         let scratch = &mut *rows.scratch;
         scratch.sum[..n].fill(if model.factors.background_in_sum { model.water } else { 0.0 });
@@ -305,7 +304,8 @@ impl Pixels {
         if K == 2 {
             let counting: [f64; 8] = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0];
             let lanes = I::F64::load(&counting);
-            let (first, step) = (I::F64::of(along(self.fpixel) - line.nearest), I::F64::of(model.geometry.pixel));
+            let (first, step) =
+                (I::F64::of(along(self.fpixel) - line.nearest), I::F64::of(model.geometry.pixel));
             let offset2 = I::F64::of(line.offset2);
             let mut at = 0;
             while at < n {
@@ -355,8 +355,17 @@ impl Pixels {
         }
         let weight = if factors.weighted { model.sources[source].weight } else { 1.0 };
         let scale = weight * plan.scale;
-        let Scratch { weight, running, omega, capture, first_capture, polarization, first_polarization, sampled, .. } =
-            &mut *scratch;
+        let Scratch {
+            weight,
+            running,
+            omega,
+            capture,
+            first_capture,
+            polarization,
+            first_polarization,
+            sampled,
+            ..
+        } = &mut *scratch;
         let captured = model.sensor.thickness > 0.0;
         for at in 0..n {
             if sampled[at / lanes] >> (at % lanes) & 1 == 0 {
@@ -686,11 +695,8 @@ fn plain_sum<I: Isa, const K: usize>(
     }
     let Scratch { combos: all, coordinates, terms, sum, weight, latched, sampled, .. } = scratch;
     for chunk in all[combos].chunks(CHUNK) {
-        let mut block = Block {
-            coordinates: std::array::from_fn(|k| &coordinates[k][..n]),
-            latched,
-            active: sampled,
-        };
+        let mut block =
+            Block { coordinates: std::array::from_fn(|k| &coordinates[k][..n]), latched, active: sampled };
         // SAFETY: the plan's kernels are those of a level that is available.
         #[expect(unsafe_code, reason = "a function of an instruction set that was found")]
         unsafe {
@@ -737,8 +743,9 @@ fn narrow_sum<I: Isa, const K: usize>(
                 *narrow = (wide - centre[k]) as f32;
             }
         }
-        let Scratch { combos: all, narrow_combos, narrow, narrow_terms, sum, weight, latched, sampled, .. } =
-            &mut *scratch;
+        let Scratch {
+            combos: all, narrow_combos, narrow, narrow_terms, sum, weight, latched, sampled, ..
+        } = &mut *scratch;
         for chunk in all[combos.clone()].chunks(CHUNK) {
             let anchored = &mut narrow_combos[..chunk.len()];
             combos::anchor(chunk, centre, anchored);
@@ -769,11 +776,8 @@ fn running_sum<const K: usize>(
 ) {
     let Scratch { combos: all, coordinates, sum, weight, running, latched, sampled, .. } = scratch;
     for chunk in all[combos].chunks(CHUNK) {
-        let mut block = Block {
-            coordinates: std::array::from_fn(|k| &coordinates[k][..n]),
-            latched,
-            active: sampled,
-        };
+        let mut block =
+            Block { coordinates: std::array::from_fn(|k| &coordinates[k][..n]), latched, active: sampled };
         let mut so_far = Running { sum: &mut sum[..n], weight: &weight[..n], factor: &running[..n] };
         // SAFETY: the plan's kernels are those of a level that is available.
         #[expect(unsafe_code, reason = "a function of an instruction set that was found")]

@@ -58,7 +58,13 @@ pub(crate) trait Factor<V: Lanes, const G: usize>: Sized {
     /// Its nearest index along an axis, less the anchor, and what the sample is away from it.
     fn index(&mut self, axis: usize, anchor: V::Real, whole: &[V; G], offset: &[V; G]);
     /// `squares` times F². `skipped` samples do not count as samples.
-    fn weigh(&mut self, table: &Table<V::Real>, squares: [V; G], skipped: &[u32; G], pixels: &mut Pixels) -> [V; G];
+    fn weigh(
+        &mut self,
+        table: &Table<V::Real>,
+        squares: [V; G],
+        skipped: &[u32; G],
+        pixels: &mut Pixels,
+    ) -> [V; G];
 }
 
 /// A constant, which is multiplied in at the end.
@@ -153,7 +159,12 @@ impl<V: Lanes, const G: usize> Factor<V, G> for Tricubic<V, G> {
     #[inline(always)]
     fn new(table: &Table<V::Real>) -> Self {
         let zero = [V::of(0.0); G];
-        Tricubic { nearest: Nearest::new(table), base: zero, surrounded: [V::mask(0); G], fraction: [zero; 3] }
+        Tricubic {
+            nearest: Nearest::new(table),
+            base: zero,
+            surrounded: [V::mask(0); G],
+            fraction: [zero; 3],
+        }
     }
 
     #[inline(always)]

@@ -97,7 +97,9 @@ impl Params {
         let gratings = lattice.cells.map(Grating::new);
         let (form, factor, scale) = match lattice.shape {
             ShapeName::Square => match gratings {
-                [Some(a), Some(b), Some(c)] if a.doublings + b.doublings + c.doublings == 0 => (Form::Odd, 0.0, 1.0),
+                [Some(a), Some(b), Some(c)] if a.doublings + b.doublings + c.doublings == 0 => {
+                    (Form::Odd, 0.0, 1.0)
+                }
                 [Some(_), Some(_), Some(_)] => (Form::Even, 0.0, 1.0),
                 _ => (Form::Sines, 0.0, 1.0),
             },

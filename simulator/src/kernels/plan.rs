@@ -76,9 +76,8 @@ impl<const K: usize> Plan<K> {
             Dtype::F32 => why_not_f32(model, split, &lattice, &directions),
         };
         let narrow = dtype == Dtype::F32 && wide.is_none();
-        let largest = |grid: &HklGrid| {
-            grid.values.iter().fold(model.default_f.abs(), |most, f| most.max(f.abs()))
-        };
+        let largest =
+            |grid: &HklGrid| grid.values.iter().fold(model.default_f.abs(), |most, f| most.max(f.abs()));
         let mut scale = lattice.scale;
         let (mut narrow_grid, mut narrow_otherwise) = (Vec::new(), 0.0);
         match &model.grid {
@@ -178,7 +177,9 @@ fn why_not_f32(
     let way = super::block::ANCHORED as f64 / 2.0 * model.geometry.pixel / nearest;
     let change = steepest * way.min(2.0) + 0.5;
     if std::f64::consts::TAU * width * change * f64::from(f32::EPSILON) / 2.0 > WORST_PHASE_IN_F32 {
-        return Some("f32 would lose the phase between neighbouring pixels (many cells, or a very close detector)");
+        return Some(
+            "f32 would lose the phase between neighbouring pixels (many cells, or a very close detector)",
+        );
     }
     None
 }

@@ -4,6 +4,8 @@
 //! (see [`super::entry`]); a level's vectors are made nowhere else, so that its instructions only run where the machine
 //! has them.
 
+#[cfg(target_arch = "aarch64")]
+pub(crate) mod neon;
 pub(crate) mod plain;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod x86;
@@ -25,8 +27,8 @@ pub(crate) trait Real: Copy + Default + PartialOrd + Send + Sync + 'static {
     const SPHERE_SERIES: f64;
     /// Arguments from here to there have an exponential that is a normal number.
     const EXP_RANGE: [f64; 2];
-    /// The first digits of ln 2.
-    const LN_2_HIGH: f64;
+    /// The first digits of ln 2, and what they leave.
+    const LN_2: [f64; 2];
 }
 
 impl Real for f64 {
@@ -53,7 +55,7 @@ impl Real for f64 {
     const EXP_TERMS: u32 = 12;
     const SPHERE_SERIES: f64 = 0.5;
     const EXP_RANGE: [f64; 2] = [-708.0, 709.0];
-    const LN_2_HIGH: f64 = 0.693145751953125;
+    const LN_2: [f64; 2] = [0.693145751953125, 1.428606820309417232e-6];
 }
 
 impl Real for f32 {
@@ -77,11 +79,13 @@ impl Real for f32 {
     const EXP_TERMS: u32 = 7;
     const SPHERE_SERIES: f64 = 1.0;
     const EXP_RANGE: [f64; 2] = [-87.0, 88.0];
-    const LN_2_HIGH: f64 = 0.693359375;
+    const LN_2: [f64; 2] = [0.693359375, -2.121944400546905828e-4];
 }
 
 /// One truth value for each lane.
-pub(crate) trait Mask: Copy + BitAnd<Output = Self> + BitOr<Output = Self> + Not<Output = Self> {
+pub(crate) trait Mask:
+    Copy + BitAnd<Output = Self> + BitOr<Output = Self> + Not<Output = Self>
+{
     /// Bit i is lane i.
     fn bits(self) -> u32;
 }

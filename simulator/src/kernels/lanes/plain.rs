@@ -211,7 +211,9 @@ macro_rules! lanes {
             fn gather(table: &[$real], index: Self, mask: Self::Mask, otherwise: Self) -> Self {
                 let mut out = otherwise;
                 for i in 0..$lanes {
-                    if mask.0[i] && let Some(&value) = table.get(index.0[i] as usize) {
+                    if mask.0[i]
+                        && let Some(&value) = table.get(index.0[i] as usize)
+                    {
                         out.0[i] = value;
                     }
                 }

@@ -360,8 +360,17 @@ macro_rules! gather_one_by_one {
 
 impl Lanes for F64x8 {
     common!(
-        f64, 8, 4, Bits8, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_fmadd_pd, _mm512_fmsub_pd,
-        _mm512_fnmadd_pd, _mm512_sqrt_pd
+        f64,
+        8,
+        4,
+        Bits8,
+        _mm512_set1_pd,
+        _mm512_loadu_pd,
+        _mm512_storeu_pd,
+        _mm512_fmadd_pd,
+        _mm512_fmsub_pd,
+        _mm512_fnmadd_pd,
+        _mm512_sqrt_pd
     );
     wide!(Bits8, u8, _mm512_roundscale_pd, _mm512_abs_pd, _mm512_cmp_pd_mask, _mm512_mask_blend_pd);
 
@@ -397,8 +406,17 @@ impl Lanes for F64x8 {
 
 impl Lanes for F32x16 {
     common!(
-        f32, 16, 4, Bits16, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_fmadd_ps, _mm512_fmsub_ps,
-        _mm512_fnmadd_ps, _mm512_sqrt_ps
+        f32,
+        16,
+        4,
+        Bits16,
+        _mm512_set1_ps,
+        _mm512_loadu_ps,
+        _mm512_storeu_ps,
+        _mm512_fmadd_ps,
+        _mm512_fmsub_ps,
+        _mm512_fnmadd_ps,
+        _mm512_sqrt_ps
     );
     wide!(Bits16, u16, _mm512_roundscale_ps, _mm512_abs_ps, _mm512_cmp_ps_mask, _mm512_mask_blend_ps);
 
@@ -433,8 +451,17 @@ impl Lanes for F32x16 {
 
 impl Lanes for F64x4 {
     common!(
-        f64, 4, 2, Signs4, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_fmadd_pd, _mm256_fmsub_pd,
-        _mm256_fnmadd_pd, _mm256_sqrt_pd
+        f64,
+        4,
+        2,
+        Signs4,
+        _mm256_set1_pd,
+        _mm256_loadu_pd,
+        _mm256_storeu_pd,
+        _mm256_fmadd_pd,
+        _mm256_fmsub_pd,
+        _mm256_fnmadd_pd,
+        _mm256_sqrt_pd
     );
     narrow!(Signs4, _mm256_round_pd, _mm256_andnot_pd, _mm256_set1_pd, _mm256_cmp_pd, _mm256_blendv_pd);
 
@@ -478,8 +505,17 @@ impl Lanes for F64x4 {
 
 impl Lanes for F32x8 {
     common!(
-        f32, 8, 2, Signs8, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_fmadd_ps, _mm256_fmsub_ps,
-        _mm256_fnmadd_ps, _mm256_sqrt_ps
+        f32,
+        8,
+        2,
+        Signs8,
+        _mm256_set1_ps,
+        _mm256_loadu_ps,
+        _mm256_storeu_ps,
+        _mm256_fmadd_ps,
+        _mm256_fmsub_ps,
+        _mm256_fnmadd_ps,
+        _mm256_sqrt_ps
     );
     narrow!(Signs8, _mm256_round_ps, _mm256_andnot_ps, _mm256_set1_ps, _mm256_cmp_ps, _mm256_blendv_ps);
 
