@@ -10,6 +10,8 @@
 //! block as an angle)). A term w·(F_cell·F_latt)² may then move by
 //!
 //! - what F_latt and F_cell do within h ± δ ([`crate::lattice`]; a cubic has a known steepest slope);
+//! - what an error of c·ε in cos 2πh does, and in cos 4πh and so on, where F_latt² is computed as a polynomial of them:
+//!   next to the zeros of a grating that is as if h were less certain;
 //! - its jump, where h ± δ holds a boundary: a half between two reflections, the edge of a top-hat spot, the end of the
 //!   range of interpolation. Either side is right there;
 //! - the rounding of its factors: solid angle, capture and polarization depend on d too.
@@ -37,20 +39,39 @@ pub(crate) struct Precision {
     pub(crate) phase: f64,
     /// Relative error of a chain of a few operations.
     pub(crate) arithmetic: f64,
-    /// Error of sin(πNh)/sin(πh) as a share of N, whatever h is.
-    pub(crate) grating: f64,
+    /// Error of cos 2πh where polynomials of it are taken.
+    pub(crate) cosine: f64,
     /// An exponential below this may be taken for 0.
     pub(crate) smallest: f64,
+    /// A square below this, as a share of the largest that the crystal can give, may be taken for 0.
+    pub(crate) least: f64,
 }
 
-/// f64: c is 6, found by turning and scaling experiments, which leaves them the same but for their rounding.
-pub(crate) const F64: Precision = Precision {
+/// The scalar engine: c is 6, found by turning and scaling experiments, which leaves them the same but for their rounding.
+pub(crate) const SCALAR: Precision = Precision {
     direction: 6.0 * f64::EPSILON,
     phase: 0.0,
     arithmetic: 16.0 * f64::EPSILON,
-    grating: 0.0,
+    cosine: 0.0,
     smallest: 1e-290,
+    least: f64::MIN_POSITIVE,
 };
+
+/// Kernels in f64.
+pub(crate) const F64: Precision = Precision { cosine: 4.0 * f64::EPSILON, ..SCALAR };
+
+/// Kernels in f32, which take the centres of blocks in f64.
+pub(crate) const F32: Precision = Precision {
+    direction: SCALAR.direction,
+    phase: 4.0 * SINGLE,
+    arithmetic: 16.0 * SINGLE,
+    cosine: 4.0 * SINGLE,
+    smallest: 1e-15,
+    least: f32::MIN_POSITIVE as f64,
+};
+
+/// Distance of 1 and the next f32.
+const SINGLE: f64 = f32::EPSILON as f64;
 
 /// Pixels from the centre of a block of f32 to its edge.
 const HALF_BLOCK: f64 = 64.0;
@@ -79,6 +100,8 @@ pub(crate) struct Bound<'a> {
     source: SourceState,
     at_end: AtEnd,
     error: f64,
+    /// The largest square that a term can have.
+    largest: f64,
 }
 
 /// Of the sub-pixel at hand.
@@ -113,8 +136,17 @@ struct AtEnd {
 
 impl<'a> Bound<'a> {
     /// For one pixel, which may come after the end of interpolation.
-    pub(crate) fn new(model: &'a Model, precision: Precision, pixel: [usize; 2], latched: bool) -> Bound<'a> {
+    /// `largest` is that of the structure factors.
+    pub(crate) fn new(
+        model: &'a Model,
+        precision: Precision,
+        pixel: [usize; 2],
+        latched: bool,
+        largest: f64,
+    ) -> Bound<'a> {
+        let [na, nb, nc] = model.lattice.cells;
         Bound {
+            largest: (largest * na * nb * nc).powi(2),
             model,
             precision,
             pixel,
@@ -264,7 +296,8 @@ impl Tap for Bound<'_> {
                 error = error.max(jump + source.weight.abs() * moved);
             }
         }
-        error += t.term.abs() * (source.weight_error + precision.arithmetic);
+        error += t.term.abs() * (source.weight_error + precision.arithmetic)
+            + source.weight.abs() * self.largest * precision.least;
         self.error = (self.error + error) * source.running.abs()
             + t.sum.abs() * (source.running_error + 4.0 * f64::EPSILON);
     }

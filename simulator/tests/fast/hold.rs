@@ -8,6 +8,8 @@ use nanobragg::physics::intensity::{self, Inherited};
 pub(crate) fn bounds(model: &Model, precision: Precision) -> Vec<PixelBound> {
     let [fast, slow] = model.geometry.pixels;
     let (mut latched, mut hangs) = (false, false);
+    let factors = model.grid.iter().flat_map(|grid| &grid.values);
+    let largest = factors.fold(model.default_f.abs(), |largest, f| largest.max(f.abs()));
     let mut bounds = vec![PixelBound::default(); fast * slow];
     for (position, out) in bounds.iter_mut().enumerate() {
         let (f, s) = (position % fast, position / fast);
@@ -15,7 +17,7 @@ pub(crate) fn bounds(model: &Model, precision: Precision) -> Vec<PixelBound> {
             continue;
         }
         let inherited = Inherited { first_pass: model.first_pass == Some(position), latched };
-        let mut tap = Bound::new(model, precision, [f, s], latched);
+        let mut tap = Bound::new(model, precision, [f, s], latched, largest);
         latched = intensity::pixel(model, f, s, inherited, &mut tap).latched;
         *out = tap.result();
         hangs |= out.latch_hangs;

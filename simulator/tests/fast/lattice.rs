@@ -66,7 +66,34 @@ fn axis(h: f64, n: f64, delta: f64, precision: &Precision) -> Uncertain {
     let argument = if sine == 0.0 { 0.0 } else { f64::EPSILON * n * PI * h.abs() / sine };
     // No sum of N unit vectors is longer than N; what is rounded may be.
     let error = (slope + bend).min(2.0 * n) + argument + precision.arithmetic * value.abs();
-    Uncertain { value, error: error + precision.grating * n }
+    let square = polynomial(h, n, precision);
+    // From an error of the square: √(v² + e) − |v|.
+    let of_square = square / (value.abs() + (value * value + square).sqrt()).max(f64::MIN_POSITIVE);
+    Uncertain { value, error: error + of_square }
+}
+
+/// Up to this many cells the kernels take polynomials of cos 2πh, N = 2ᵏ·M cells by k doublings.
+const CELLS_OF_POLYNOMIALS: f64 = 64.0;
+
+/// What errors of cos 2πh, cos 4πh … do to the square of a grating: that of M = N/2ᵏ cells at 2ᵏh is multiplied by
+/// that of 2ᵏ cells at h.
+fn polynomial(h: f64, n: f64, precision: &Precision) -> f64 {
+    if n > CELLS_OF_POLYNOMIALS || precision.cosine == 0.0 {
+        return 0.0;
+    }
+    let (mut sum, mut doubled, mut cells, mut turns) = (0.0, 1.0, n, h - h.round());
+    loop {
+        let cosine = (2.0 * PI * turns).cos();
+        let square = |cosine: f64| grating(cosine.clamp(-1.0, 1.0).acos() / 2.0, cells).powi(2);
+        let moved = |by: f64| (square(cosine + by) - square(cosine)).abs();
+        sum += doubled * (moved(precision.cosine).max(moved(-precision.cosine)) + precision.cosine * cells);
+        if cells % 2.0 != 0.0 || cells <= 1.0 {
+            return sum;
+        }
+        doubled *= 2.0 + 2.0 * cosine;
+        cells /= 2.0;
+        turns = 2.0 * turns - (2.0 * turns).round();
+    }
 }
 
 /// u = π·√(fudge·Σ(ΔhN)²) moves by at most √ of the same with δ; the slope of 3(sin u/u − cos u)/u² changes by at most

@@ -11,7 +11,7 @@ mod lattice;
 mod rounding;
 mod variants;
 
-use bound::F64;
+use bound::{F32, F64, SCALAR};
 use hold::{Held, bounds};
 use nanobragg::Experiment;
 use nanobragg::experiment::{Convention, Shape};
@@ -41,36 +41,41 @@ fn random(seed: u64) -> (Experiment, Model) {
 
 #[test]
 fn every_engine_keeps_to_the_bound() {
-    for variant in variants::all() {
-        let mut all = Held::default();
-        let mut failed = Vec::new();
-        for seed in seeds() {
-            let (experiment, model) = random(seed);
+    for level in variants::not_here() {
+        println!("NOT RUN: this machine does not have {level}");
+    }
+    let variants = variants::all();
+    let mut all = vec![Held::default(); variants.len()];
+    let mut failed = Vec::new();
+    for seed in seeds() {
+        let (experiment, model) = random(seed);
+        let [wide, narrow] = [F64, F32].map(|precision| bounds(&model, precision));
+        for (variant, all) in variants.iter().zip(&mut all) {
             let image = variant.render(&experiment, 1 + seed as usize % 3);
-            let held = Held::new(&bounds(&model, variant.precision), &image, variant.of_brightest);
+            let bounds = if variant.narrow() { &narrow } else { &wide };
+            let held = Held::new(bounds, &image, variant.of_brightest());
             if let Some((position, value, reference, error)) = held.beyond.first() {
                 failed.push(format!(
-                    "seed {seed}: {} pixels, the first {position}: {value:e} instead of {reference:e} ± {error:e}",
+                    "{}, seed {seed}: {} pixels, the first {position}: {value:e} instead of {reference:e} ± {error:e}",
+                    variant.name,
                     held.beyond.len()
                 ));
             }
             all.and(held);
         }
+    }
+    for (variant, all) in variants.iter().zip(all) {
         eprintln!(
             "{}: {} pixels, {} exempt, {} differ as f32 ({:.0} may), largest error {:.3} of its bound",
             variant.name, all.pixels, all.exempt, all.differ, all.may_differ, all.worst
         );
-        assert!(
-            failed.is_empty(),
-            "{}: {} experiments:\n{}",
-            variant.name,
-            failed.len(),
-            failed[..failed.len().min(30)].join("\n")
-        );
-        assert!(200 * all.exempt <= all.pixels || seeds().count() < 100, "{all:?}");
+        let share = all.exempt as f64 / all.pixels as f64;
+        let limit = if variant.narrow() { 0.05 } else { 0.005 };
+        assert!(share < limit || seeds().count() < 100, "{}: {share} of the pixels are exempt", variant.name);
         // Two values that differ by a share of f32's last place are rounded apart in that share of cases.
-        assert!(all.differ as f64 <= all.may_differ + 10.0, "{}: {all:?}", variant.name);
+        assert!(all.differ as f64 <= all.may_differ + 10.0, "{}: {} differ", variant.name, all.differ);
     }
+    assert!(failed.is_empty(), "{} images:\n{}", failed.len(), failed[..failed.len().min(40)].join("\n"));
 }
 
 #[test]
@@ -95,7 +100,7 @@ fn the_bound_holds_for_the_scalar_engine_in_other_numbers() {
     let (mut shares, mut relative, mut exempt) = (Vec::new(), Vec::new(), 0);
     for seed in seeds() {
         let (_, model) = random(seed);
-        let ours = bounds(&model, F64);
+        let ours = bounds(&model, SCALAR);
         exempt += ours.iter().filter(|b| b.exempt).count();
         let top = ours.iter().map(|b| b.value).fold(0.0, f64::max);
         relative.extend(ours.iter().filter(|b| b.value > 1e-6 * top).map(|b| b.error / b.value));
@@ -105,7 +110,7 @@ fn the_bound_holds_for_the_scalar_engine_in_other_numbers() {
         ];
         for (how, other) in others.into_iter().flatten() {
             // At an exact Bragg position the other numbers may be the less certain.
-            for (position, (one, two)) in ours.iter().zip(bounds(&other, F64)).enumerate() {
+            for (position, (one, two)) in ours.iter().zip(bounds(&other, SCALAR)).enumerate() {
                 let (off, bound) = ((one.value - two.value).abs(), one.error.max(two.error));
                 let within = off <= bound || one.exempt || two.exempt;
                 assert!(within, "seed {seed} {how}, pixel {position}: {one:?} {two:?}");
@@ -165,7 +170,7 @@ fn faults_are_beyond_the_bound() {
     let mut tried = vec![0_u32; FAULTS.len()];
     for seed in seeds.clone() {
         let (_, model) = random(seed);
-        let bounds = bounds(&model, F64);
+        let bounds = bounds(&model, SCALAR);
         for ((_, fault, _), seen) in FAULTS.iter().zip(&mut tried) {
             let mut wrong = model.clone();
             fault(&mut wrong);
