@@ -33,6 +33,23 @@ pub(crate) fn sine_of_half_turn<V: Lanes>(r: V) -> V {
     sine_of_turn(r * V::of(0.5), 1.0)
 }
 
+/// `4·sin²(πr)` for |r| ≤ ½, to the last digits of small values too.
+#[inline(always)]
+pub(crate) fn four_sine2_of_half_turn<V: Lanes>(r: V) -> V {
+    let z = r * r;
+    let mut power = 0.5_f64.powi(2 * V::Real::SINE.len() as i32 - 2);
+    let mut sum = V::of(V::Real::SINE[0] * power);
+    let mut i = 1;
+    while i < V::Real::SINE.len() {
+        power *= 4.0;
+        sum = sum.mul_add(z, V::of(V::Real::SINE[i] * power));
+        i += 1;
+    }
+    // sin(πr) = r·Σ cᵢ(½)²ⁱ⁺¹r²ⁱ
+    let two_sine = sum * r;
+    two_sine * two_sine
+}
+
 /// `cos(πr)` for |r| ≤ ½.
 #[inline(always)]
 pub(crate) fn cosine_of_half_turn<V: Lanes>(r: V) -> V {

@@ -22,6 +22,7 @@ pub(crate) mod lattice;
 mod level;
 pub(crate) mod math;
 pub(crate) mod plan;
+pub(crate) mod slim;
 pub(crate) mod sum;
 
 pub use level::{Level, LevelError};
