@@ -5,7 +5,7 @@ use super::combos::{self, ANCHORED, ANCHORS, Coefficients, Combos, Start};
 use super::entry::FactorKind;
 use super::lanes::{Isa, Lanes, Mask};
 use super::math::exp;
-use super::plan::{Plan, Split};
+use super::plan::{Field, Plan, Split};
 use super::slim;
 use super::sum::{Block, Running};
 use crate::engine::Order;
@@ -139,8 +139,7 @@ pub(crate) fn render<I: Isa, const K: usize>(rows: &mut Rows<K>) {
         let mut at = first;
         while at < end {
             let count = BLOCK.min(end - at);
-            let pixels =
-                Pixels { spixel: rows.first_row + row, fpixel: at, count, at: start + at - column };
+            let pixels = Pixels { spixel: rows.first_row + row, fpixel: at, count, at: start + at - column };
             pixels.render::<I, K>(rows);
             at += count;
         }
@@ -300,7 +299,7 @@ impl Pixels {
                     }
                     if plan.split == Split::Together {
                         if first && layer == 0 {
-                            polarization::<I, K>(model, &line, 0, n, scratch);
+                            polarization::<I, K>(model, plan, &line, 0, n, scratch);
                             let Scratch { polarization, first_polarization, .. } = &mut *scratch;
                             first_polarization[..n].copy_from_slice(&polarization[..n]);
                         }
@@ -387,7 +386,7 @@ impl Pixels {
         let factors = model.factors;
         let pending = scratch.first_polarization[..n].contains(&NOT_YET);
         if pending || factors.polarization != Applied::AtTheEnd {
-            polarization::<I, K>(model, line, source, n, scratch);
+            polarization::<I, K>(model, plan, line, source, n, scratch);
         }
         let weight = if factors.weighted { model.sources[source].weight } else { 1.0 };
         let scale = weight * plan.scale;
@@ -683,6 +682,7 @@ fn capture<I: Isa, const K: usize>(
 #[inline(always)]
 fn polarization<I: Isa, const K: usize>(
     model: &Model,
+    plan: &Plan<K>,
     line: &Line<K>,
     source: usize,
     n: usize,
@@ -704,10 +704,7 @@ fn polarization<I: Isa, const K: usize>(
         }
         return;
     }
-    let b = model.geometry.polar.cross(incident).unit();
-    let e = incident.cross(b).unit();
-    // Where the field lies along the beam there is no B, ψ is 0, and what is left is sin² 2θ.
-    let across = b.norm() != 0.0;
+    let Field { b, e, across, .. } = plan.fields[source];
     let (of_b, of_e) = (line.products(b), line.products(e));
     while at < n {
         let cos: I::F64 = product(&cosine, &scratch.coordinates, at);

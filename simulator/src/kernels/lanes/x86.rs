@@ -374,7 +374,9 @@ macro_rules! gather_one_by_one {
 
 impl Lanes for F64x8 {
     common!(
-        f64, 8, 4,
+        f64,
+        8,
+        4,
         Bits8,
         _mm512_set1_pd,
         _mm512_loadu_pd,
