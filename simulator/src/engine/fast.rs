@@ -98,10 +98,10 @@ impl Engine for Fast {
     fn explain(&self, model: &Model) -> Explanation {
         let (form, kind, split, combinations) = match &self.plan {
             Prepared::Flat(Stock { plan, .. }) => {
-                (plan.lattice.form, plan.kind, plan.split, plan.combos.len())
+                (plan.lattice.form, plan.kind, plan.split, plan.starts.len())
             }
             Prepared::General(Stock { plan, .. }) => {
-                (plan.lattice.form, plan.kind, plan.split, plan.combos.len())
+                (plan.lattice.form, plan.kind, plan.split, plan.starts.len())
             }
         };
         let mut lines = vec![

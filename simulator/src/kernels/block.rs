@@ -1,9 +1,11 @@
 //! Rows of pixels, block by block: coordinates, factors, the sums, the end.
 
-use super::combos::{self, Combo};
+use super::combos::{self, ANCHORED, ANCHORS, Coefficients, Combos, Start};
+use super::entry::FactorKind;
 use super::lanes::{Isa, Lanes, Mask};
 use super::math::exp;
 use super::plan::{Plan, Split};
+use super::slim;
 use super::sum::{Block, Running};
 use crate::engine::Order;
 use crate::physics::Model;
@@ -15,10 +17,10 @@ use crate::units::R_E_SQUARED;
 
 /// Pixels of a block: the coordinates of all its samples stay in the first level of the cache.
 pub(crate) const BLOCK: usize = 512;
-/// Pixels that share an anchor in f32: further away, an index would lose digits.
-pub(crate) const ANCHORED: usize = 128;
 /// Combinations that are taken at a time, so that their coefficients stay in the cache as well.
-const CHUNK: usize = 128;
+pub(crate) const CHUNK: usize = 96;
+/// Pixels of a part of a block in f32.
+pub(crate) const PART: usize = ANCHORS * ANCHORED;
 /// Sines² of half the scattering angle nearer than this to the resolution limit are compared as the reference does.
 const CLOSE_CALL: f64 = 1e-12;
 /// Of a polarization factor: every source so far was skipped.
@@ -40,20 +42,25 @@ pub(crate) struct Rows<'a, const K: usize> {
 /// Numbers of a block, one for each pixel unless it says otherwise. Kept from block to block.
 #[derive(Debug)]
 pub(crate) struct Scratch<const K: usize> {
-    combos: Vec<Combo<f64, K>>,
-    narrow_combos: Vec<Combo<f32, K>>,
-    coordinates: [Vec<f64>; K],
-    narrow: [Vec<f32>; K],
+    pub(crate) coefficients: Vec<Coefficients<f64, K>>,
+    /// The same in f32.
+    pub(crate) narrow_coefficients: Vec<Coefficients<f32, K>>,
+    /// Starts of a chunk at the anchors of a part.
+    pub(crate) narrow_starts: Vec<Start<f32, ANCHORS>>,
+    pub(crate) coordinates: [Vec<f64>; K],
+    pub(crate) narrow: [Vec<f32>; K],
     /// 1/R.
     inverse: Vec<f64>,
     /// A sum over combinations.
     terms: Vec<f64>,
-    narrow_terms: Vec<f32>,
+    pub(crate) narrow_terms: Vec<f32>,
     /// The sum so far.
-    sum: Vec<f64>,
+    pub(crate) sum: Vec<f64>,
+    /// Ω·P in f32.
+    pub(crate) narrow_factor: Vec<f32>,
     /// Solid angle of this sample, and of the first.
     omega: Vec<f64>,
-    first_omega: Vec<f64>,
+    pub(crate) first_omega: Vec<f64>,
     /// Polarization factor of this source, and of the first that was not skipped; 0 as long as all were.
     polarization: Vec<f64>,
     first_polarization: Vec<f64>,
@@ -63,14 +70,16 @@ pub(crate) struct Scratch<const K: usize> {
     weight: Vec<f64>,
     running: Vec<f64>,
     /// For each vector, bits of its pixels.
-    latched: Vec<u32>,
-    active: Vec<u32>,
+    pub(crate) latched: Vec<u32>,
+    pub(crate) active: Vec<u32>,
     /// Interpolation had ended before the pixel.
     before: Vec<u32>,
     /// Sampled, and within the resolution limit.
-    sampled: Vec<u32>,
+    pub(crate) sampled: Vec<u32>,
     /// Where the last coordinate's coefficients were set for.
     line: Option<[u64; 3]>,
+    /// Whether nothing was added to the raw sums yet.
+    pub(crate) empty: bool,
 }
 
 impl<const K: usize> Scratch<K> {
@@ -78,14 +87,21 @@ impl<const K: usize> Scratch<K> {
     pub(crate) fn new(plan: &Plan<K>) -> Scratch<K> {
         let numbers = || vec![0.0; BLOCK];
         Scratch {
-            combos: plan.combos.clone(),
-            narrow_combos: vec![Combo::zero(); if plan.narrow { plan.combos.len().min(CHUNK) } else { 0 }],
+            coefficients: plan.coefficients.clone(),
+            narrow_coefficients: plan
+                .coefficients
+                .iter()
+                .take(if plan.narrow { usize::MAX } else { 0 })
+                .map(|of| of.map(|axes| axes.map(|x| x as f32)))
+                .collect(),
+            narrow_starts: vec![Start::zero(); if plan.narrow { plan.starts.len().min(CHUNK) } else { 0 }],
             coordinates: std::array::from_fn(|_| numbers()),
             narrow: std::array::from_fn(|_| vec![0.0; if plan.narrow { BLOCK } else { 0 }]),
             inverse: numbers(),
             terms: numbers(),
             narrow_terms: vec![0.0; if plan.narrow { BLOCK } else { 0 }],
             sum: numbers(),
+            narrow_factor: vec![0.0; if plan.narrow { BLOCK } else { 0 }],
             omega: numbers(),
             first_omega: numbers(),
             polarization: numbers(),
@@ -99,6 +115,7 @@ impl<const K: usize> Scratch<K> {
             before: vec![0; BLOCK],
             sampled: vec![0; BLOCK],
             line: None,
+            empty: true,
         }
     }
 }
@@ -124,12 +141,12 @@ pub(crate) fn render<I: Isa, const K: usize>(rows: &mut Rows<K>) {
 }
 
 /// Pixels of a row.
-struct Pixels {
-    spixel: usize,
-    fpixel: usize,
-    count: usize,
+pub(crate) struct Pixels {
+    pub(crate) spixel: usize,
+    pub(crate) fpixel: usize,
+    pub(crate) count: usize,
     /// Of the first, in the output.
-    at: usize,
+    pub(crate) at: usize,
 }
 
 /// The samples of a block at one depth, one sub-row and one sub-column.
@@ -157,7 +174,7 @@ fn product<V: Lanes<Real = f64>, const K: usize>(
 impl Pixels {
     /// Rounded up to whole groups of vectors.
     #[inline(always)]
-    fn padded(&self, group: usize) -> usize {
+    pub(crate) fn padded(&self, group: usize) -> usize {
         self.count.div_ceil(group) * group
     }
 
@@ -169,6 +186,15 @@ impl Pixels {
         loop {
             if !self.mark(rows, lanes) {
                 rows.out[self.at..self.at + self.count].fill(0.0);
+                return;
+            }
+            if rows.plan.slim {
+                if rows.plan.narrow {
+                    slim::render32::<I, K>(self, rows);
+                } else {
+                    slim::render64::<I, K>(self, rows);
+                }
+                self.special(rows);
                 return;
             }
             self.sum::<I, K>(rows);
@@ -237,7 +263,10 @@ impl Pixels {
         let group = if plan.narrow { I::F32::LANES * I::F32::GROUP } else { I::F64::LANES * I::F64::GROUP };
         let n = self.padded(group);
         let scratch = &mut *rows.scratch;
-        scratch.sum[..n].fill(if model.factors.background_in_sum { model.water } else { 0.0 });
+        scratch.empty = true;
+        if !plan.raw {
+            scratch.sum[..n].fill(if model.factors.background_in_sum { model.water } else { 0.0 });
+        }
         scratch.first_polarization[..n].fill(NOT_YET);
         let factors = model.factors;
         let each_omega = factors.omega != Applied::AtTheEnd;
@@ -400,7 +429,7 @@ impl Pixels {
         if plan.split == Split::Running {
             running_sum(plan, combos, n, scratch);
         } else {
-            plain_sum::<I, K>(plan, combos, n, true, scratch);
+            plain_sum::<I, K>(plan, combos, n, scratch);
         }
     }
 
@@ -463,7 +492,12 @@ impl Pixels {
         let Scratch { sum, first_omega, first_polarization, first_capture, .. } = &*rows.scratch;
         let (sum, omega) = (&sum[..n], &first_omega[..n]);
         let (polarization, capture) = (&first_polarization[..n], &first_capture[..n]);
-        let scale = R_E_SQUARED * model.fluence / model.steps();
+        let mut scale = R_E_SQUARED * model.fluence / model.steps();
+        let mut water = 0.0;
+        if rows.plan.raw {
+            water = if factors.background_in_sum { model.water * scale } else { 0.0 };
+            scale *= rows.plan.scale;
+        }
         let at_the_end = |applied: Applied| applied == Applied::AtTheEnd;
         let plain = at_the_end(factors.omega)
             && at_the_end(factors.polarization)
@@ -471,11 +505,11 @@ impl Pixels {
             && (factors.background_in_sum || !model.wet);
         if plain {
             for i in 0..n {
-                out[i] = (sum[i] * scale * polarization[i] * omega[i]) as f32;
+                out[i] = ((sum[i] * scale + water) * (polarization[i] * omega[i])) as f32;
             }
         } else {
             for i in 0..n {
-                let mut value = sum[i] * scale;
+                let mut value = sum[i] * scale + water;
                 if at_the_end(factors.capture) && model.sensor.thickness > 0.0 {
                     value *= capture[i];
                 }
@@ -491,16 +525,24 @@ impl Pixels {
                 out[i] = value as f32;
             }
         }
+        self.special(rows);
+    }
+
+    /// Pixels that are not computed, and the one that is computed otherwise.
+    #[inline(always)]
+    fn special<const K: usize>(&self, rows: &mut Rows<K>) {
+        let model = rows.model;
         if model.mask.is_none() && model.first_pass.is_none() {
             return;
         }
         let position = self.spixel * model.geometry.pixels[0] + self.fpixel;
-        for i in 0..n {
+        let out = &mut rows.out[self.at..self.at + self.count];
+        for (i, out) in out.iter_mut().enumerate() {
             if !model.computes(self.fpixel + i, self.spixel) {
-                out[i] = 0.0;
+                *out = 0.0;
             } else if model.first_pass == Some(position + i) {
                 let inherited = rows.order.inherited(position + i);
-                out[i] = first_pass(model, rows.order, self.fpixel + i, self.spixel, inherited);
+                *out = first_pass(model, rows.order, self.fpixel + i, self.spixel, inherited);
             }
         }
     }
@@ -517,12 +559,12 @@ fn first_pass(model: &Model, order: &Order, fpixel: usize, spixel: usize, inheri
 }
 
 /// A row of samples.
-struct Line<const K: usize> {
+pub(crate) struct Line<const K: usize> {
     /// What a unit of each coordinate is in space.
-    axes: [Vec3; K],
+    pub(crate) axes: [Vec3; K],
     /// On a flat detector: where along fast the row is nearest to the crystal, and the square of its distance there.
-    nearest: f64,
-    offset2: f64,
+    pub(crate) nearest: f64,
+    pub(crate) offset2: f64,
     along_slow: f64,
     depth: f64,
 }
@@ -530,7 +572,7 @@ struct Line<const K: usize> {
 impl<const K: usize> Line<K> {
     /// Of a sub-row at a depth. Sets the coefficients that depend on it.
     #[inline(always)]
-    fn new(
+    pub(crate) fn new(
         model: &Model,
         plan: &Plan<K>,
         spixel: usize,
@@ -558,7 +600,12 @@ impl<const K: usize> Line<K> {
         axes[K - 1] = x0;
         let line = [x0[0], x0[1], x0[2]].map(f64::to_bits);
         if scratch.line != Some(line) {
-            combos::set_last(&mut scratch.combos, &plan.directions, x0);
+            combos::set_last(
+                &mut scratch.coefficients,
+                &mut scratch.narrow_coefficients,
+                &plan.directions,
+                x0,
+            );
             scratch.line = Some(line);
         }
         Line { axes, nearest, offset2: x0.dot(x0), along_slow, depth }
@@ -566,7 +613,7 @@ impl<const K: usize> Line<K> {
 
     /// Coefficients of **v**·**d** in the coordinates.
     #[inline(always)]
-    fn products(&self, v: Vec3) -> [f64; K] {
+    pub(crate) fn products(&self, v: Vec3) -> [f64; K] {
         self.axes.map(|axis| axis.dot(v))
     }
 }
@@ -662,8 +709,7 @@ fn all_sources<I: Isa, const K: usize>(model: &Model, plan: &Plan<K>, n: usize, 
     let factors = model.factors;
     let Scratch { weight, omega, capture, first_capture, sampled, active, .. } = &mut *scratch;
     let captured = model.sensor.thickness > 0.0 && factors.capture == Applied::PerTerm;
-    let weighted = captured || factors.omega == Applied::PerTerm;
-    if weighted {
+    if !plan.raw {
         for at in 0..n {
             let mut w = plan.scale;
             if factors.omega == Applied::PerTerm {
@@ -677,38 +723,43 @@ fn all_sources<I: Isa, const K: usize>(model: &Model, plan: &Plan<K>, n: usize, 
     }
     let vectors = BLOCK / I::F64::LANES;
     sampled[..vectors].copy_from_slice(&active[..vectors]);
-    plain_sum::<I, K>(plan, 0..plan.combos.len(), n, weighted, scratch);
+    plain_sum::<I, K>(plan, 0..plan.starts.len(), n, scratch);
 }
 
-/// Adds weight · Σ of some combinations to the sums.
+/// Adds weight · Σ of some combinations to the sums; without weight and scale if they are raw.
 #[inline(always)]
-fn plain_sum<I: Isa, const K: usize>(
+pub(crate) fn plain_sum<I: Isa, const K: usize>(
     plan: &Plan<K>,
     combos: std::ops::Range<usize>,
     n: usize,
-    weighted: bool,
     scratch: &mut Scratch<K>,
 ) {
     if plan.narrow {
-        narrow_sum::<I, K>(plan, combos, n, weighted, scratch);
+        narrow_sum::<I, K>(plan, combos, n, scratch);
         return;
     }
-    let Scratch { combos: all, coordinates, terms, sum, weight, latched, sampled, .. } = scratch;
-    for chunk in all[combos].chunks(CHUNK) {
+    let Scratch { coefficients, coordinates, terms, sum, weight, latched, sampled, empty, .. } = scratch;
+    let (coefficients, starts) = (&coefficients[combos.clone()], &plan.starts[combos]);
+    for (coefficients, starts) in coefficients.chunks(CHUNK).zip(starts.chunks(CHUNK)) {
+        let chunk = Combos { coefficients, starts };
         let mut block =
             Block { coordinates: std::array::from_fn(|k| &coordinates[k][..n]), latched, active: sampled };
+        let begins = plan.raw && std::mem::take(empty);
+        let out = if begins { &mut sum[..n] } else { &mut terms[..n] };
         // SAFETY: the plan's kernels are those of a level that is available.
         #[expect(unsafe_code, reason = "a function of an instruction set that was found")]
         unsafe {
-            (plan.kernels.sum64)(&plan.terms64(), chunk, &mut block, &mut terms[..n]);
+            (plan.kernels.sum64)(&plan.terms64(), chunk, &mut block, out);
         }
-        add(&mut sum[..n], &terms[..n], weighted.then_some(&weight[..n]), plan.scale);
+        if !begins {
+            add(&mut sum[..n], &terms[..n], (!plan.raw).then_some(&weight[..n]));
+        }
     }
 }
 
 /// sum += weight · terms.
 #[inline(always)]
-fn add<T: super::lanes::Real>(sum: &mut [f64], terms: &[T], weight: Option<&[f64]>, scale: f64) {
+pub(crate) fn add<T: super::lanes::Real>(sum: &mut [f64], terms: &[T], weight: Option<&[f64]>) {
     match weight {
         Some(weight) => {
             for ((sum, term), weight) in sum.iter_mut().zip(terms).zip(weight) {
@@ -717,7 +768,7 @@ fn add<T: super::lanes::Real>(sum: &mut [f64], terms: &[T], weight: Option<&[f64
         }
         None => {
             for (sum, term) in sum.iter_mut().zip(terms) {
-                *sum += scale * term.wide();
+                *sum += term.wide();
             }
         }
     }
@@ -729,26 +780,52 @@ fn narrow_sum<I: Isa, const K: usize>(
     plan: &Plan<K>,
     combos: std::ops::Range<usize>,
     n: usize,
-    weighted: bool,
     scratch: &mut Scratch<K>,
 ) {
     let lanes = I::F32::LANES;
+    if plan.raw && std::mem::take(&mut scratch.empty) {
+        scratch.sum[..n].fill(0.0);
+    }
     let mut start = 0;
     while start < n {
-        let end = n.min(start + ANCHORED);
+        let end = n.min(start + PART);
         let Scratch { coordinates, narrow, .. } = &mut *scratch;
-        let centre: [f64; K] = std::array::from_fn(|k| coordinates[k][usize::midpoint(start, end)]);
+        let mut centres = [[0.0; ANCHORS]; K];
         for k in 0..K {
-            for (wide, narrow) in coordinates[k][start..end].iter().zip(&mut narrow[k][start..end]) {
-                *narrow = (wide - centre[k]) as f32;
+            let wide = coordinates[k][start..end].chunks(ANCHORED);
+            let narrow = narrow[k][start..end].chunks_mut(ANCHORED);
+            for ((wide, narrow), centre) in wide.zip(narrow).zip(&mut centres[k]) {
+                *centre = wide[wide.len() / 2];
+                for (wide, narrow) in wide.iter().zip(narrow) {
+                    *narrow = (wide - *centre) as f32;
+                }
             }
         }
         let Scratch {
-            combos: all, narrow_combos, narrow, narrow_terms, sum, weight, latched, sampled, ..
+            coefficients,
+            narrow_coefficients,
+            narrow_starts,
+            narrow,
+            narrow_terms,
+            sum,
+            weight,
+            latched,
+            sampled,
+            ..
         } = &mut *scratch;
-        for chunk in all[combos.clone()].chunks(CHUNK) {
-            let anchored = &mut narrow_combos[..chunk.len()];
-            combos::anchor(chunk, centre, anchored);
+        let mut first = combos.start;
+        while first < combos.end {
+            let chunk = first..combos.end.min(first + CHUNK);
+            first = chunk.end;
+            let starts = &mut narrow_starts[..chunk.len()];
+            combos::anchor::<I, K>(
+                &coefficients[chunk.clone()],
+                &plan.starts[chunk.clone()],
+                &centres,
+                plan.kind != FactorKind::Constant,
+                starts,
+            );
+            let chunk = Combos { coefficients: &narrow_coefficients[chunk], starts };
             let mut block = Block {
                 coordinates: std::array::from_fn(|k| &narrow[k][start..end]),
                 latched: &mut latched[start / lanes..end / lanes],
@@ -757,10 +834,10 @@ fn narrow_sum<I: Isa, const K: usize>(
             // SAFETY: the plan's kernels are those of a level that is available.
             #[expect(unsafe_code, reason = "a function of an instruction set that was found")]
             unsafe {
-                (plan.kernels.sum32)(&plan.terms32(), anchored, &mut block, &mut narrow_terms[start..end]);
+                (plan.kernels.sum32)(&plan.terms32(), chunk, &mut block, &mut narrow_terms[start..end]);
             }
-            let weight = weighted.then_some(&weight[start..end]);
-            add(&mut sum[start..end], &narrow_terms[start..end], weight, plan.scale);
+            let weight = (!plan.raw).then_some(&weight[start..end]);
+            add(&mut sum[start..end], &narrow_terms[start..end], weight);
         }
         start = end;
     }
@@ -774,8 +851,10 @@ fn running_sum<const K: usize>(
     n: usize,
     scratch: &mut Scratch<K>,
 ) {
-    let Scratch { combos: all, coordinates, sum, weight, running, latched, sampled, .. } = scratch;
-    for chunk in all[combos].chunks(CHUNK) {
+    let Scratch { coefficients, coordinates, sum, weight, running, latched, sampled, .. } = scratch;
+    let (coefficients, starts) = (&coefficients[combos.clone()], &plan.starts[combos]);
+    for (coefficients, starts) in coefficients.chunks(CHUNK).zip(starts.chunks(CHUNK)) {
+        let chunk = Combos { coefficients, starts };
         let mut block =
             Block { coordinates: std::array::from_fn(|k| &coordinates[k][..n]), latched, active: sampled };
         let mut so_far = Running { sum: &mut sum[..n], weight: &weight[..n], factor: &running[..n] };

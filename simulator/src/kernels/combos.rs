@@ -4,54 +4,77 @@
 //! **d** = (d₁, d₂, d₃) elsewhere.
 
 use super::factor::Factor;
-use super::lanes::{Lanes, Real};
+use super::lanes::{Isa, Lanes, Real};
 use super::math::nearest;
 use crate::physics::Model;
 use crate::physics::vector::Vec3;
 
-/// One number for each of h, k, l, and one that fills the vector up.
-pub(crate) type Axes<R> = [R; 4];
+/// Pixels that share an anchor in f32: further away, an index would lose digits.
+pub(crate) const ANCHORED: usize = 16;
+/// Anchors of a part of a block.
+pub(crate) const ANCHORS: usize = 8;
 
-/// Coefficients of the indices of one combination, in K coordinates.
+/// Coefficients of the indices of one combination: for each coordinate, those of h, k, l.
+pub(crate) type Coefficients<R, const K: usize> = [[R; 3]; K];
+
+/// Where the indices of one combination start, at each of A anchors along a row: h, k, l at an anchor, from the nearest
+/// whole number; and that number, which is 0 where nothing was taken out.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Combo<R, const K: usize> {
-    /// For each coordinate, its coefficient in each index.
-    pub(crate) m: [Axes<R>; K],
-    /// The constant of each index.
-    pub(crate) c: Axes<R>,
-    /// A whole number that was taken out of each constant.
-    pub(crate) anchor: Axes<R>,
+pub(crate) struct Start<R, const A: usize> {
+    pub(crate) offset: [[R; A]; 3],
+    pub(crate) whole: [[R; A]; 3],
 }
 
-impl<R: Real, const K: usize> Combo<R, K> {
-    /// All coefficients 0.
-    pub(crate) fn zero() -> Combo<R, K> {
-        let zero = [R::default(); 4];
-        Combo { m: [zero; K], c: zero, anchor: zero }
+impl<R: Real, const A: usize> Start<R, A> {
+    /// All 0.
+    pub(crate) fn zero() -> Start<R, A> {
+        Start { offset: [[R::default(); A]; 3], whole: [[R::default(); A]; 3] }
     }
 }
 
-/// A group of samples of one combination.
-pub(crate) struct Point<'a, V: Lanes, const G: usize, const K: usize> {
-    pub(crate) combo: &'a Combo<V::Real, K>,
-    pub(crate) coordinates: &'a [[V; G]; K],
+/// Combinations side by side: coefficients and starts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Combos<'a, R, const K: usize, const A: usize> {
+    pub(crate) coefficients: &'a [Coefficients<R, K>],
+    pub(crate) starts: &'a [Start<R, A>],
 }
 
-impl<V: Lanes, const G: usize, const K: usize> Point<'_, V, G, K> {
+/// A group of samples of one combination.
+pub(crate) struct Point<'a, V: Lanes, const G: usize, const K: usize, const A: usize> {
+    pub(crate) coefficients: &'a Coefficients<V::Real, K>,
+    pub(crate) start: &'a Start<V::Real, A>,
+    pub(crate) coordinates: &'a [[V; G]; K],
+    /// The group's first pixel.
+    pub(crate) at: usize,
+}
+
+impl<V: Lanes, const G: usize, const K: usize, const A: usize> Point<'_, V, G, K, A> {
+    /// The anchor of a vector of the group.
+    #[inline(always)]
+    fn anchor(&self, g: usize) -> usize {
+        if A == 1 { 0 } else { (self.at + g * V::LANES) / ANCHORED % A }
+    }
+
     /// The index along one axis, from the nearest whole number; that number goes to the structure factor.
     #[inline(always)]
     pub(crate) fn offset<F: Factor<V, G>>(&self, axis: usize, factor: &mut F) -> [V; G] {
-        let mut offset = [V::of(0.0); G];
-        let mut whole = [V::of(0.0); G];
+        let mut h = [V::of(0.0); G];
         for g in 0..G {
-            let mut h = V::splat(self.combo.c[axis]);
-            for k in (0..K).rev() {
-                h = V::splat(self.combo.m[k][axis]).mul_add(self.coordinates[k][g], h);
-            }
-            whole[g] = nearest(h);
-            offset[g] = h - whole[g];
+            let anchor = self.anchor(g);
+            let start = V::splat(self.start.offset[axis][anchor]);
+            h[g] = V::splat(self.coefficients[K - 1][axis]).mul_add(self.coordinates[K - 1][g], start);
         }
-        factor.index(axis, self.combo.anchor[axis], &whole, &offset);
+        for k in 0..K - 1 {
+            for g in 0..G {
+                h[g] = V::splat(self.coefficients[k][axis]).mul_add(self.coordinates[k][g], h[g]);
+            }
+        }
+        let mut offset = h;
+        for g in 0..G {
+            let whole = nearest(h[g]);
+            offset[g] = h[g] - whole;
+            factor.index(axis, g, self.start.whole[axis][self.anchor(g)], whole, offset[g]);
+        }
         offset
     }
 }
@@ -80,52 +103,70 @@ pub(crate) fn directions(model: &Model) -> Vec<Direction> {
 
 /// The products of a, b, c over the wavelength with a vector.
 #[inline(always)]
-fn products(direction: &Direction, v: Vec3) -> Axes<f64> {
+fn products(direction: &Direction, v: Vec3) -> [f64; 3] {
     let [a, b, c] = direction.axes;
-    [a.dot(v), b.dot(v), c.dot(v), 0.0]
+    [a.dot(v), b.dot(v), c.dot(v)]
 }
 
 /// Coefficients for coordinates along `axes`; 0 for those that are not known yet.
-pub(crate) fn along<const K: usize>(directions: &[Direction], axes: [Option<Vec3>; K]) -> Vec<Combo<f64, K>> {
-    let combo = |direction: &Direction| {
-        let [a, b, c] = direction.start;
-        let m = axes.map(|axis| axis.map_or([0.0; 4], |axis| products(direction, axis)));
-        Combo { m, c: [-a, -b, -c, 0.0], anchor: [0.0; 4] }
-    };
-    directions.iter().map(combo).collect()
+pub(crate) fn along<const K: usize>(
+    directions: &[Direction],
+    axes: [Option<Vec3>; K],
+) -> Vec<Coefficients<f64, K>> {
+    let of = |direction: &Direction| axes.map(|axis| axis.map_or([0.0; 3], |axis| products(direction, axis)));
+    directions.iter().map(of).collect()
 }
 
-/// Sets the coefficients of the last coordinate.
+/// Starts where all coordinates are 0.
+pub(crate) fn starts(directions: &[Direction]) -> Vec<Start<f64, 1>> {
+    directions.iter().map(|d| Start { offset: d.start.map(|x| [-x]), whole: [[0.0]; 3] }).collect()
+}
+
+/// Sets the coefficients of the last coordinate, in one type and, where `narrow` is not empty, in both.
 #[inline(always)]
-pub(crate) fn set_last<const K: usize>(combos: &mut [Combo<f64, K>], directions: &[Direction], axis: Vec3) {
-    for (combo, direction) in combos.iter_mut().zip(directions) {
-        combo.m[K - 1] = products(direction, axis);
+pub(crate) fn set_last<const K: usize>(
+    coefficients: &mut [Coefficients<f64, K>],
+    narrow: &mut [Coefficients<f32, K>],
+    directions: &[Direction],
+    axis: Vec3,
+) {
+    for (of, direction) in coefficients.iter_mut().zip(directions) {
+        of[K - 1] = products(direction, axis);
+    }
+    for (narrow, of) in narrow.iter_mut().zip(&*coefficients) {
+        narrow[K - 1] = of[K - 1].map(|x| x as f32);
     }
 }
 
-/// The same combinations in another type, for coordinates from those of `centre` on: the constant is the index at the
-/// centre from the nearest whole number, and that number is the anchor. Both are found in f64, so that nothing of the
-/// phase is lost.
+/// Starts at anchors whose coordinates are `centres`. Everything is found in f64, so that nothing of the phase is lost.
+/// The whole numbers are only written where they are `wanted`.
 #[inline(always)]
-pub(crate) fn anchor<R: Real, const K: usize>(
-    exact: &[Combo<f64, K>],
-    centre: [f64; K],
-    out: &mut [Combo<R, K>],
+pub(crate) fn anchor<I: Isa, const K: usize>(
+    coefficients: &[Coefficients<f64, K>],
+    starts: &[Start<f64, 1>],
+    centres: &[[f64; ANCHORS]; K],
+    wanted: bool,
+    out: &mut [Start<f32, ANCHORS>],
 ) {
-    // Adding 1.5·2⁵² leaves the nearest whole number; `round` would be a call on the plainest machines.
-    const MAGIC: f64 = 6755399441055744.0;
-    for (combo, out) in exact.iter().zip(out) {
-        let mut h = combo.c;
+    let mut at = 0;
+    while at < ANCHORS {
+        let mut coordinates = [I::F64::of(0.0); K];
         for k in 0..K {
-            for axis in 0..4 {
-                h[axis] += combo.m[k][axis] * centre[k];
-                out.m[k][axis] = R::of(combo.m[k][axis]);
+            coordinates[k] = I::F64::load(&centres[k][at..]);
+        }
+        for ((of, start), out) in coefficients.iter().zip(starts).zip(&mut *out) {
+            for axis in 0..3 {
+                let mut h = I::F64::of(start.offset[axis][0]);
+                for k in 0..K {
+                    h = I::F64::of(of[k][axis]).mul_add(coordinates[k], h);
+                }
+                let whole = nearest(h);
+                I::store_narrow(h - whole, &mut out.offset[axis][at..]);
+                if wanted {
+                    I::store_narrow(whole, &mut out.whole[axis][at..]);
+                }
             }
         }
-        for axis in 0..4 {
-            let whole = (h[axis] + MAGIC) - MAGIC;
-            out.c[axis] = R::of(h[axis] - whole);
-            out.anchor[axis] = R::of(whole);
-        }
+        at += I::F64::LANES;
     }
 }

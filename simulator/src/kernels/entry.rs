@@ -5,7 +5,7 @@
 
 use super::Level;
 use super::block::{self, Rows};
-use super::combos::Combo;
+use super::combos::{ANCHORS, Combos};
 use super::factor::{Constant, Factor, Nearest, Tricubic};
 use super::lanes::Lanes;
 use super::lattice::{Form, Gauss, Polynomial, Round, Shape, Sines, Tophat};
@@ -23,10 +23,11 @@ pub(crate) enum FactorKind {
 }
 
 /// [`sum::plain`] of one shape, kind and level.
-pub(crate) type Sum<R, const K: usize> = unsafe fn(&Terms<R>, &[Combo<R, K>], &mut Block<R, K>, &mut [R]);
+pub(crate) type Sum<R, const K: usize, const A: usize> =
+    unsafe fn(&Terms<R>, Combos<R, K, A>, &mut Block<R, K>, &mut [R]);
 /// [`sum::running`] of one shape, kind and level.
 pub(crate) type RunningSum<const K: usize> =
-    unsafe fn(&Terms<f64>, &[Combo<f64, K>], &mut Block<f64, K>, &mut Running);
+    unsafe fn(&Terms<f64>, Combos<f64, K, 1>, &mut Block<f64, K>, &mut Running);
 /// [`block::render`] of one level.
 pub(crate) type Render<const K: usize> = unsafe fn(&mut Rows<K>);
 
@@ -86,27 +87,27 @@ macro_rules! level {
             $(#[$feature])*
             fn plain64<S: Shape, F: Kind, const K: usize>(
                 terms: &Terms<f64>,
-                combos: &[Combo<f64, K>],
+                combos: Combos<f64, K, 1>,
                 block: &mut Block<f64, K>,
                 out: &mut [f64],
             ) {
-                sum::plain::<F64, S, F::Of<F64, $group64>, $group64, K>(terms, combos, block, out);
+                sum::plain::<F64, S, F::Of<F64, $group64>, $group64, K, 1>(terms, combos, block, out);
             }
 
             $(#[$feature])*
             fn plain32<S: Shape, F: Kind, const K: usize>(
                 terms: &Terms<f32>,
-                combos: &[Combo<f32, K>],
+                combos: Combos<f32, K, ANCHORS>,
                 block: &mut Block<f32, K>,
                 out: &mut [f32],
             ) {
-                sum::plain::<F32, S, F::Of<F32, $group32>, $group32, K>(terms, combos, block, out);
+                sum::plain::<F32, S, F::Of<F32, $group32>, $group32, K, ANCHORS>(terms, combos, block, out);
             }
 
             $(#[$feature])*
             fn running64<S: Shape, F: Kind, const K: usize>(
                 terms: &Terms<f64>,
-                combos: &[Combo<f64, K>],
+                combos: Combos<f64, K, 1>,
                 block: &mut Block<f64, K>,
                 running: &mut Running,
             ) {
@@ -118,11 +119,11 @@ macro_rules! level {
                 block::render::<$isa, K>(rows);
             }
 
-            pub(super) fn choose64<const K: usize>(form: Form, kind: FactorKind) -> Sum<f64, K> {
+            pub(super) fn choose64<const K: usize>(form: Form, kind: FactorKind) -> Sum<f64, K, 1> {
                 choose!(plain64, form, kind)
             }
 
-            pub(super) fn choose32<const K: usize>(form: Form, kind: FactorKind) -> Sum<f32, K> {
+            pub(super) fn choose32<const K: usize>(form: Form, kind: FactorKind) -> Sum<f32, K, ANCHORS> {
                 choose!(plain32, form, kind)
             }
 
@@ -165,8 +166,8 @@ macro_rules! of_level {
 /// The functions of a level that a kind of experiment needs. They may only be called where the level is available.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Kernels<const K: usize> {
-    pub(crate) sum64: Sum<f64, K>,
-    pub(crate) sum32: Sum<f32, K>,
+    pub(crate) sum64: Sum<f64, K, 1>,
+    pub(crate) sum32: Sum<f32, K, ANCHORS>,
     pub(crate) running: RunningSum<K>,
     pub(crate) render: Render<K>,
 }

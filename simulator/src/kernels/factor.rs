@@ -53,10 +53,9 @@ pub(crate) struct Pixels<'a> {
 pub(crate) trait Factor<V: Lanes, const G: usize>: Sized {
     /// Before the first sample.
     fn new(table: &Table<V::Real>) -> Self;
-    /// A new combination.
-    fn begin(&mut self);
-    /// Its nearest index along an axis, less the anchor, and what the sample is away from it.
-    fn index(&mut self, axis: usize, anchor: V::Real, whole: &[V; G], offset: &[V; G]);
+    /// For a vector of the group, the nearest index along an axis, less the anchor's, and what the sample is away from
+    /// it. Comes for all three axes in turn.
+    fn index(&mut self, axis: usize, g: usize, anchor: V::Real, whole: V, offset: V);
     /// `squares` times F². `skipped` samples do not count as samples.
     fn weigh(
         &mut self,
@@ -77,10 +76,7 @@ impl<V: Lanes, const G: usize> Factor<V, G> for Constant {
     }
 
     #[inline(always)]
-    fn begin(&mut self) {}
-
-    #[inline(always)]
-    fn index(&mut self, _: usize, _: V::Real, _: &[V; G], _: &[V; G]) {}
+    fn index(&mut self, _: usize, _: usize, _: V::Real, _: V, _: V) {}
 
     #[inline(always)]
     fn weigh(&mut self, _: &Table<V::Real>, squares: [V; G], _: &[u32; G], _: &mut Pixels) -> [V; G] {
@@ -115,23 +111,18 @@ impl<V: Lanes, const G: usize> Factor<V, G> for Nearest<V, G> {
     }
 
     #[inline(always)]
-    fn begin(&mut self) {}
-
-    #[inline(always)]
-    fn index(&mut self, axis: usize, anchor: V::Real, whole: &[V; G], _: &[V; G]) {
+    fn index(&mut self, axis: usize, g: usize, anchor: V::Real, whole: V, _: V) {
         // Of both differences the first is exact: anchor and box are whole numbers.
         let anchor = V::splat(anchor);
         let (first, last) = (self.min[axis] - anchor, self.max[axis] - anchor);
-        for g in 0..G {
-            let inside = first.le(whole[g]) & whole[g].le(last);
-            let at = whole[g] - first;
-            if axis == 0 {
-                self.inside[g] = inside;
-                self.index[g] = at * self.stride[0];
-            } else {
-                self.inside[g] = self.inside[g] & inside;
-                self.index[g] = at.mul_add(self.stride[axis], self.index[g]);
-            }
+        let inside = first.le(whole) & whole.le(last);
+        let at = whole - first;
+        if axis == 0 {
+            self.inside[g] = inside;
+            self.index[g] = at * self.stride[0];
+        } else {
+            self.inside[g] = self.inside[g] & inside;
+            self.index[g] = at.mul_add(self.stride[axis], self.index[g]);
         }
     }
 
@@ -168,30 +159,25 @@ impl<V: Lanes, const G: usize> Factor<V, G> for Tricubic<V, G> {
     }
 
     #[inline(always)]
-    fn begin(&mut self) {}
-
-    #[inline(always)]
-    fn index(&mut self, axis: usize, anchor: V::Real, whole: &[V; G], offset: &[V; G]) {
-        self.nearest.index(axis, anchor, whole, offset);
+    fn index(&mut self, axis: usize, g: usize, anchor: V::Real, whole: V, offset: V) {
+        self.nearest.index(axis, g, anchor, whole, offset);
         let anchor = V::splat(anchor);
         let first = self.nearest.min[axis] - anchor;
         let last = self.nearest.max[axis] - anchor;
-        for g in 0..G {
-            let below = offset[g].lt(V::of(0.0));
-            let floor = whole[g] - V::select(below, V::of(1.0), V::of(0.0));
-            self.fraction[axis][g] = offset[g] + V::select(below, V::of(1.0), V::of(0.0));
-            // min + 2 ≤ h ≤ max − 2, with h in two parts
-            let above = (whole[g] - first - V::of(2.0)) + offset[g];
-            let under = (last - whole[g] - V::of(2.0)) - offset[g];
-            let surrounded = V::of(0.0).le(above) & V::of(0.0).le(under);
-            let at = floor - first - V::of(1.0);
-            if axis == 0 {
-                self.surrounded[g] = surrounded;
-                self.base[g] = at * self.nearest.stride[0];
-            } else {
-                self.surrounded[g] = self.surrounded[g] & surrounded;
-                self.base[g] = at.mul_add(self.nearest.stride[axis], self.base[g]);
-            }
+        let below = offset.lt(V::of(0.0));
+        let step = V::select(below, V::of(1.0), V::of(0.0));
+        self.fraction[axis][g] = offset + step;
+        // min + 2 ≤ h ≤ max − 2, with h in two parts
+        let above = (whole - first - V::of(2.0)) + offset;
+        let under = (last - whole - V::of(2.0)) - offset;
+        let surrounded = V::of(0.0).le(above) & V::of(0.0).le(under);
+        let at = whole - step - first - V::of(1.0);
+        if axis == 0 {
+            self.surrounded[g] = surrounded;
+            self.base[g] = at * self.nearest.stride[0];
+        } else {
+            self.surrounded[g] = self.surrounded[g] & surrounded;
+            self.base[g] = at.mul_add(self.nearest.stride[axis], self.base[g]);
         }
     }
 

@@ -1,6 +1,6 @@
 //! What the kernels need to know of an experiment, worked out once, and which of them it takes.
 
-use super::combos::{self, Combo, Direction};
+use super::combos::{self, ANCHORED, Coefficients, Direction, Start};
 use super::entry::{FactorKind, Kernels};
 use super::factor::Table;
 use super::lattice::{Form, Params};
@@ -35,13 +35,19 @@ pub(crate) enum Split {
 pub(crate) struct Plan<const K: usize> {
     pub(crate) kernels: Kernels<K>,
     pub(crate) directions: Vec<Direction>,
-    /// The combinations with what is known of their coefficients.
-    pub(crate) combos: Vec<Combo<f64, K>>,
+    /// What is known of the coefficients of the combinations.
+    pub(crate) coefficients: Vec<Coefficients<f64, K>>,
+    /// Where their indices start.
+    pub(crate) starts: Vec<Start<f64, 1>>,
     /// Combinations of each source.
     pub(crate) per_source: usize,
     pub(crate) split: Split,
     /// Whether the sums are computed in f32.
     pub(crate) narrow: bool,
+    /// Whether nothing is multiplied into the terms, so that the scale can wait for the end.
+    pub(crate) raw: bool,
+    /// Whether nothing but the sum needs the coordinates of samples after the first, and two are enough.
+    pub(crate) slim: bool,
     /// What a sum of terms is to be multiplied by.
     pub(crate) scale: f64,
     pub(crate) lattice: Params,
@@ -76,6 +82,13 @@ impl<const K: usize> Plan<K> {
             Dtype::F32 => why_not_f32(model, split, &lattice, &directions),
         };
         let narrow = dtype == Dtype::F32 && wide.is_none();
+        let layered = model.sensor.thickness > 0.0;
+        let raw = split == Split::Together
+            && model.factors.omega == Applied::AtTheEnd
+            && !(layered && model.factors.capture == Applied::PerTerm);
+        let unlayered = !layered && kind != FactorKind::Tricubic;
+        let end = model.factors.polarization == Applied::AtTheEnd && (model.factors.background_in_sum || !model.wet);
+        let slim = raw && K == 2 && unlayered && end;
         let largest =
             |grid: &HklGrid| grid.values.iter().fold(model.default_f.abs(), |most, f| most.max(f.abs()));
         let mut scale = lattice.scale;
@@ -92,11 +105,14 @@ impl<const K: usize> Plan<K> {
         }
         let plan = Plan {
             kernels: Kernels::new(level, lattice.form, kind),
-            combos: combos::along(&directions, axes),
+            coefficients: combos::along(&directions, axes),
+            starts: combos::starts(&directions),
             per_source: directions.len() / model.sources.len().max(1),
             directions,
             split,
             narrow,
+            raw,
+            slim,
             scale,
             lattice,
             kind,
@@ -174,7 +190,7 @@ fn why_not_f32(
     // From the anchor to the end of its block an index changes by at most |a|/λ·(way across)/R.
     let steepest = directions.iter().flat_map(|d| d.axes).map(Vec3::norm).fold(0.0, f64::max);
     let nearest = model.geometry.close_distance.abs().max(f64::MIN_POSITIVE);
-    let way = super::block::ANCHORED as f64 / 2.0 * model.geometry.pixel / nearest;
+    let way = ANCHORED as f64 / 2.0 * model.geometry.pixel / nearest;
     let change = steepest * way.min(2.0) + 0.5;
     if std::f64::consts::TAU * width * change * f64::from(f32::EPSILON) / 2.0 > WORST_PHASE_IN_F32 {
         return Some(

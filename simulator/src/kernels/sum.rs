@@ -1,6 +1,6 @@
 //! The inner loops: all combinations at a block of pixels.
 
-use super::combos::{Combo, Point};
+use super::combos::{Combos, Point};
 use super::factor::{Factor, Pixels, Table};
 use super::lanes::Lanes;
 use super::lattice::{Params, Shape};
@@ -57,9 +57,9 @@ macro_rules! pixels {
 
 /// `out` = Σ F²·F_latt² over the combinations, over the scales of both.
 #[inline(always)]
-pub(crate) fn plain<V: Lanes, S: Shape, F: Factor<V, G>, const G: usize, const K: usize>(
+pub(crate) fn plain<V: Lanes, S: Shape, F: Factor<V, G>, const G: usize, const K: usize, const A: usize>(
     terms: &Terms<V::Real>,
-    combos: &[Combo<V::Real, K>],
+    combos: Combos<V::Real, K, A>,
     block: &mut Block<V::Real, K>,
     out: &mut [V::Real],
 ) {
@@ -69,9 +69,8 @@ pub(crate) fn plain<V: Lanes, S: Shape, F: Factor<V, G>, const G: usize, const K
         let coordinates = load::<V, G, K>(&block.coordinates, at);
         let mut pixels = pixels!(block, at / V::LANES, G);
         let mut sum = [V::of(0.0); G];
-        for combo in combos {
-            factor.begin();
-            let point = Point { combo, coordinates: &coordinates };
+        for (coefficients, start) in combos.coefficients.iter().zip(combos.starts) {
+            let point = Point { coefficients, start, coordinates: &coordinates, at };
             let mut squares = S::squares(&terms.lattice, &point, &mut factor);
             if !(S::CAN_VANISH && terms.dry) {
                 squares.vanished = [0; G];
@@ -92,7 +91,7 @@ pub(crate) fn plain<V: Lanes, S: Shape, F: Factor<V, G>, const G: usize, const K
 #[inline(always)]
 pub(crate) fn running<V: Lanes<Real = f64>, S: Shape, F: Factor<V, G>, const G: usize, const K: usize>(
     terms: &Terms<f64>,
-    combos: &[Combo<f64, K>],
+    combos: Combos<f64, K, 1>,
     block: &mut Block<f64, K>,
     running: &mut Running,
 ) {
@@ -103,9 +102,8 @@ pub(crate) fn running<V: Lanes<Real = f64>, S: Shape, F: Factor<V, G>, const G: 
         let mut pixels = pixels!(block, at / V::LANES, G);
         let [mut sum] = load::<V, G, 1>(&[&*running.sum], at);
         let [weight, multiplier] = load::<V, G, 2>(&[running.weight, running.factor], at);
-        for combo in combos {
-            factor.begin();
-            let point = Point { combo, coordinates: &coordinates };
+        for (coefficients, start) in combos.coefficients.iter().zip(combos.starts) {
+            let point = Point { coefficients, start, coordinates: &coordinates, at };
             let mut squares = S::squares(&terms.lattice, &point, &mut factor);
             if !(S::CAN_VANISH && terms.dry) {
                 squares.vanished = [0; G];

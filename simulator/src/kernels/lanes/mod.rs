@@ -18,6 +18,8 @@ pub(crate) trait Real: Copy + Default + PartialOrd + Send + Sync + 'static {
     fn of(x: f64) -> Self;
     /// As an f64.
     fn wide(self) -> f64;
+    /// Whether it has so few digits that it matters where they are spent.
+    const NARROW: bool;
     /// Coefficients in z = t² of P, with sin(2πt) = t·P(t²) for |t| ≤ ¼; minimax, relative error 1.4e-16 in f64,
     /// 5.3e-9 in f32. Highest power first.
     const SINE: &'static [f64];
@@ -41,6 +43,8 @@ impl Real for f64 {
     fn wide(self) -> f64 {
         self
     }
+
+    const NARROW: bool = false;
 
     const SINE: &'static [f64] = &[
         -0.6921569231319828715,
@@ -68,6 +72,8 @@ impl Real for f32 {
     fn wide(self) -> f64 {
         f64::from(self)
     }
+
+    const NARROW: bool = true;
 
     const SINE: &'static [f64] = &[
         39.710918065254969419,
@@ -152,4 +158,6 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     type F64: Lanes<Real = f64>;
     /// f32.
     type F32: Lanes<Real = f32>;
+    /// Writes a vector of f64 to the start of a slice of f32.
+    fn store_narrow(x: Self::F64, to: &mut [f32]);
 }
