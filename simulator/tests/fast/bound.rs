@@ -74,7 +74,7 @@ pub(crate) const F32: Precision = Precision {
 const SINGLE: f64 = f32::EPSILON as f64;
 
 /// Pixels from the centre of a block of f32 to its edge.
-const HALF_BLOCK: f64 = 64.0;
+const HALF_BLOCK: f64 = 8.0;
 
 /// What a pixel may be off by.
 #[derive(Clone, Copy, Debug, Default)]
