@@ -3,8 +3,8 @@
 use super::combos::{self, ANCHORED, ANCHORS, Coefficients, Combos, Start};
 use super::lanes::{Isa, Lanes, Mask};
 use super::math::exp;
-use super::plan::{Plan, Split};
 use super::slim;
+use super::plan::{Plan, Split};
 use super::sum::{Block, Running};
 use crate::engine::Order;
 use crate::physics::Model;
@@ -737,8 +737,11 @@ fn plain_sum<I: Isa, const K: usize>(
     let (coefficients, starts) = (&coefficients[combos.clone()], &plan.starts[combos]);
     for (coefficients, starts) in coefficients.chunks(CHUNK).zip(starts.chunks(CHUNK)) {
         let chunk = Combos { coefficients, starts };
-        let mut block =
-            Block { coordinates: std::array::from_fn(|k| &coordinates[k][..n]), latched, active: sampled };
+        let mut block = Block {
+            coordinates: std::array::from_fn(|k| &coordinates[k][..n]),
+            latched,
+            active: sampled,
+        };
         let begins = plan.raw && std::mem::take(empty);
         let out = if begins { &mut sum[..n] } else { &mut terms[..n] };
         // SAFETY: the plan's kernels are those of a level that is available.

@@ -46,15 +46,7 @@ fn part<I: Isa, const K: usize>(pixels: &Pixels, rows: &mut Rows<K>, start: usiz
                 factors::<I, K>(rows.model, &line, &centres, n, scratch);
             }
             let Scratch {
-                coefficients,
-                narrow_coefficients,
-                narrow_starts,
-                narrow,
-                narrow_terms,
-                sum,
-                latched,
-                active,
-                ..
+                coefficients, narrow_coefficients, narrow_starts, narrow, narrow_terms, sum, latched, active, ..
             } = &mut *scratch;
             let mut first = 0;
             while first < plan.starts.len() {
@@ -115,8 +107,8 @@ fn coordinates<I: Isa, const K: usize>(
 ) -> [[f64; ANCHORS]; K] {
     let edge = model.geometry.pixel / f64::from(model.oversample);
     let step = model.geometry.pixel;
-    let first =
-        edge * (fpixel as f64 * f64::from(model.oversample) + f64::from(sub_f)) + edge / 2.0 - line.nearest;
+    let first = edge * (fpixel as f64 * f64::from(model.oversample) + f64::from(sub_f)) + edge / 2.0
+        - line.nearest;
     let mut centres = [[0.0; ANCHORS]; K];
     for anchor in 0..ANCHORS {
         let f = first + step * (anchor * ANCHORED + ANCHORED / 2) as f64;
