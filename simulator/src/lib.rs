@@ -50,6 +50,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod buffer;
 pub mod build_info;
 pub mod c_engine;
 pub mod cli;
@@ -65,6 +66,7 @@ pub mod source_hash;
 pub mod spans;
 pub mod statistics;
 pub mod units;
+mod wide;
 
 pub use engine::Simulator;
 pub use experiment::Experiment;

@@ -3,7 +3,7 @@
 
 use nanobragg::cli::parse::parse;
 use nanobragg::cli::request::{Origin, Request};
-use nanobragg::image::{NoiseStream, noisy};
+use nanobragg::image::{Noise, NoiseStream};
 use nanobragg::io::smv;
 use nanobragg::physics::Model;
 use sha2::{Digest, Sha256};
@@ -128,10 +128,11 @@ fn noise_drawn_from_the_originals_float_images_is_the_originals() {
         let model = Model::new(&request.experiment, None).unwrap();
         let float = std::fs::read(folder.join(format!("{}.bin", case.id))).unwrap();
         let image: Vec<f32> = float.as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b)).collect();
-        let noise =
-            noisy(&model, &image, request.output.adc, request.output.seed.unwrap(), NoiseStream::Nanobragg);
+        let (adc, seed) = (request.output.adc, request.output.seed.unwrap());
+        let mut noise = vec![0; image.len()];
+        Noise::new(&model, &image, adc, seed, NoiseStream::Nanobragg).fill(0, &mut noise);
         let mut bytes = smv::header(&model, request.experiment.sampling.phi);
-        bytes.extend(noise.image.iter().flat_map(|value| value.to_le_bytes()));
+        bytes.extend(noise.iter().flat_map(|value| value.to_le_bytes()));
         assert_eq!(sha256(&bytes), case.noise, "{}", case.id);
     }
 }

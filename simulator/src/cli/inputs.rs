@@ -35,9 +35,9 @@ pub(super) fn request(args: Vec<OsString>) -> Result<Request, RunError> {
 
     let mut request = Request::default();
     if let Some(path) = asked.input.mask.or(from_file.input.mask) {
-        let (header, pixels) = smv::read_image(&path)?;
+        let (header, mask) = smv::read_mask(&path)?;
         request = with_header(request, &path, &header, true)?;
-        request.experiment.sampling.mask = Some(pixels.iter().map(|&pixel| pixel != 0).collect());
+        request.experiment.sampling.mask = Some(mask);
     }
     if let Some(path) = asked.input.image.or(from_file.input.image) {
         request = with_header(request, &path, &smv::read_header(&path)?, false)?;

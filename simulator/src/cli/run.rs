@@ -7,13 +7,15 @@ use super::progress::ProgressLine;
 use super::report::{Report, Written};
 use super::request::{Printout, Request};
 use super::timings::{self, Render, Timings};
+use crate::buffer::{Buffer, OutOfMemory};
 use crate::engine::{RenderError, SetupCache, Simulator, ThreadsError, pool, thread_count};
 use crate::experiment::Experiment;
-use crate::image::{self, Noisy};
+use crate::image::{self, Noise};
 use crate::io::atomic::{self, WriteError};
 use crate::io::{ReadError, float, npy, pgm, png, smv};
 use crate::physics::ModelError;
 use crate::spans::{self, InPhase, Phase};
+use crate::statistics::Statistics;
 use std::path::Path;
 use std::time::Instant;
 
@@ -32,6 +34,9 @@ pub(super) enum RunError {
     /// The buffer.
     #[error(transparent)]
     Render(#[from] RenderError),
+    /// The image.
+    #[error("the image: {0}")]
+    Memory(#[from] OutOfMemory),
     /// A file that is read.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -74,7 +79,7 @@ fn renders(request: &Request, started: Instant) -> Result<(), RunError> {
     let pool = pool(thread_count(running.threads)?)?;
     let cache = SetupCache::new();
     let mut experiment: Option<Experiment> = None;
-    let mut image = Vec::new();
+    let mut image = Buffer::zeroed(0)?;
     let mut renders = Vec::new();
     loop {
         // The first render answers for the reading of the command line and of the headers.
@@ -93,7 +98,9 @@ fn renders(request: &Request, started: Instant) -> Result<(), RunError> {
         let setup_s = start.elapsed().as_secs_f64();
 
         let [fast, slow] = simulator.size();
-        image.resize(fast * slow, 0.0);
+        if image.len() != fast * slow {
+            image = Buffer::zeroed(fast * slow)?;
+        }
         let line = running.progress.unwrap_or(true).then(ProgressLine::on_terminal).flatten();
         let show = |done, all| {
             if let Some(line) = &line {
@@ -128,31 +135,44 @@ fn renders(request: &Request, started: Instant) -> Result<(), RunError> {
 }
 
 fn write_files(request: &Request, simulator: &Simulator, image: &[f32]) -> Result<Written, RunError> {
-    let (model, output) = (simulator.model(), &request.output);
-    let width = simulator.size()[0];
     let statistics = simulator.statistics(image);
-    float::write(&output.float, image)?;
+    // The float image is written as it lies in memory, while the others are made.
+    let (float, written) = rayon::join(
+        || float::write(&request.output.float, image),
+        || write_converted(request, simulator, image, statistics),
+    );
+    float?;
+    Ok(written?)
+}
 
+/// Writes the files that are made of the float image.
+fn write_converted(
+    request: &Request,
+    simulator: &Simulator,
+    image: &[f32],
+    statistics: Statistics,
+) -> Result<Written, WriteError> {
+    let (model, output) = (simulator.model(), &request.output);
+    let (size, count) = (simulator.size(), image.len());
     let scale = image::integer_scale(output.scale, &statistics);
     let header = smv::header(model, request.experiment.sampling.phi);
-    smv::write(&output.integer, &header, &image::integers(model, image, scale, output.adc))?;
+    smv::write(&output.integer, &header, count, image::integers(model, image, scale, output.adc))?;
     let pgm_scale = image::grey_scale(output.pgm_scale, &statistics, scale);
     if let Some(path) = &output.pgm {
-        pgm::write(path, width, pgm_scale, &image::greys(model, image, pgm_scale))?;
+        pgm::write(path, size, pgm_scale, image::greys(model, image, pgm_scale))?;
     }
     let seed = output.seed.unwrap_or(0);
     let mut noise = None;
     if let Some(path) = &output.noise {
-        let Noisy { image, photons, overloads } =
-            image::noisy(model, image, output.adc, seed, output.noise_stream);
-        smv::write(path, &header, &image)?;
-        noise = Some((seed, photons, overloads));
+        let mut drawn = Noise::new(model, image, output.adc, seed, output.noise_stream);
+        smv::write(path, &header, count, |first, out| drawn.fill(first, out))?;
+        noise = Some((seed, drawn.photons(), drawn.overloads()));
     }
     if let Some(path) = &output.npy {
-        npy::write(path, width, image)?;
+        npy::write(path, size[0], image)?;
     }
     if let Some(path) = &output.png {
-        png::write(path, width, image, statistics.max)?;
+        png::write(path, size[0], image, statistics.max)?;
     }
     Ok(Written { statistics, scale, pgm_scale, noise })
 }

@@ -3,23 +3,13 @@
 use super::atomic::{Pending, WriteError};
 use std::path::Path;
 
-/// Numbers converted at a time.
-const CHUNK: usize = 1 << 14;
-
 /// Writes an image.
 ///
 /// # Errors
 /// When the file cannot be written; it is absent then, or as it was before.
 pub fn write(path: &Path, image: &[f32]) -> Result<(), WriteError> {
-    Pending::new(path)?.write(|out| {
-        let mut bytes = Vec::with_capacity(4 * CHUNK);
-        for chunk in image.chunks(CHUNK) {
-            bytes.clear();
-            bytes.extend(chunk.iter().flat_map(|value| value.to_ne_bytes()));
-            out.write_all(&bytes)?;
-        }
-        Ok(())
-    })
+    let bytes: &[u8] = bytemuck::cast_slice(image);
+    Pending::new(path)?.reserve(bytes.len() as u64)?.write(|out| out.write_all(bytes))
 }
 
 #[cfg(test)]

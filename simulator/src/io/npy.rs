@@ -1,6 +1,7 @@
 //! NumPy's array files (version 1.0): an image that Python reads in one line.
 
 use super::atomic::{Pending, WriteError};
+use super::blocks;
 use std::path::Path;
 
 /// Header and magic together are a multiple of this.
@@ -16,15 +17,18 @@ pub fn write(path: &Path, width: usize, image: &[f32]) -> Result<(), WriteError>
     let unpadded = 10 + header.len() + 1;
     header.extend(std::iter::repeat_n(' ', unpadded.next_multiple_of(ALIGNMENT) - unpadded));
     header.push('\n');
-    Pending::new(path)?.write(|out| {
-        out.write_all(b"\x93NUMPY\x01\x00")?;
-        out.write_all(&(header.len() as u16).to_le_bytes())?;
-        out.write_all(header.as_bytes())?;
-        for row in image.chunks(width) {
-            let bytes: Vec<u8> = row.iter().flat_map(|value| value.to_le_bytes()).collect();
-            out.write_all(&bytes)?;
+    let length = (header.len() as u16).to_le_bytes();
+    let header = [b"\x93NUMPY\x01\x00", &length[..], header.as_bytes()].concat();
+    Pending::new(path)?.reserve((header.len() + size_of_val(image)) as u64)?.write(|out| {
+        if cfg!(target_endian = "little") {
+            out.write_all(&header)?;
+            return out.write_all(bytemuck::cast_slice(image));
         }
-        Ok(())
+        blocks::stream(out, &header, image.len(), |first, out: &mut [u32]| {
+            for (value, out) in image[first..].iter().zip(out) {
+                *out = value.to_bits().to_le();
+            }
+        })
     })
 }
 

@@ -1,11 +1,14 @@
 //! PNG images: 16-bit grey on a logarithmic scale, for looking at.
 
 use super::atomic::{Pending, WriteError};
+use super::blocks;
 use std::io;
 use std::path::Path;
 
 /// Decades from the largest pixel down to black.
 const DECADES: f64 = 6.0;
+/// Compressed bytes of a chunk.
+const CHUNK: usize = 1 << 22;
 
 /// The grey value of a pixel: 65535 at `max`, 0 at a millionth of it and below, linear in the logarithm between.
 pub fn grey(value: f32, max: f64) -> u16 {
@@ -18,7 +21,7 @@ pub fn grey(value: f32, max: f64) -> u16 {
     (65535.0 * (1.0 + decades)).round() as u16
 }
 
-/// Writes an image of `width`.
+/// Writes an image of `width`. The compressed image stands in chunks of at most 4 MiB.
 ///
 /// # Errors
 /// When the file cannot be written; it is absent then, or as it was before.
@@ -29,8 +32,15 @@ pub fn write(path: &Path, width: usize, image: &[f32], max: f64) -> Result<(), W
         encoder.set_color(png::ColorType::Grayscale);
         encoder.set_depth(png::BitDepth::Sixteen);
         let mut writer = encoder.write_header().map_err(io::Error::other)?;
-        let bytes: Vec<u8> = image.iter().flat_map(|&value| grey(value, max).to_be_bytes()).collect();
-        writer.write_image_data(&bytes).map_err(io::Error::other)?;
+        let mut pixels = writer.stream_writer_with_size(CHUNK).map_err(io::Error::other)?;
+        blocks::stream(&mut pixels, b"", image.len(), |first, out: &mut [u16]| {
+            blocks::in_parallel(first, out, |first, out| {
+                for (&value, out) in image[first..].iter().zip(out) {
+                    *out = grey(value, max).to_be();
+                }
+            });
+        })?;
+        pixels.finish().map_err(io::Error::other)?;
         writer.finish().map_err(io::Error::other)
     })
 }

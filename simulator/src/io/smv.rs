@@ -1,13 +1,16 @@
 //! SMV images: a text header of `KEY=value;` lines, then 16-bit integers.
 
 use super::atomic::{Pending, WriteError};
+use super::blocks;
 use super::g_format::g;
-use super::text::{ReadError, problem, read};
+use super::map::Bytes;
+use super::text::{ReadError, problem};
 use crate::physics::Model;
 use crate::units::{ANGSTROM, to_degrees};
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Bytes of a header; one that is longer has the next multiple.
 const HEADER: usize = 512;
@@ -53,7 +56,7 @@ impl Header {
 /// # Errors
 /// When the file is not SMV.
 pub fn read_header(path: &Path) -> Result<Header, ReadError> {
-    parse_header(path, &read(path)?).map(|(header, _)| header)
+    parse_header(path, &Bytes::open(path)?).map(|(header, _)| header)
 }
 
 /// Reads header and pixels, slow-major, in either byte order.
@@ -61,7 +64,23 @@ pub fn read_header(path: &Path) -> Result<Header, ReadError> {
 /// # Errors
 /// When the file is not SMV, not 16-bit, or shorter than its header says.
 pub fn read_image(path: &Path) -> Result<(Header, Vec<u16>), ReadError> {
-    let bytes = read(path)?;
+    read_pixels(path, |pixel| pixel)
+}
+
+/// Reads a mask: pixels that are 0 are not computed, and `false`.
+///
+/// # Errors
+/// As [`read_image`].
+pub fn read_mask(path: &Path) -> Result<(Header, Arc<[bool]>), ReadError> {
+    read_pixels(path, |pixel| pixel != 0)
+}
+
+/// The pixels as something else, without a list of the numbers in between.
+fn read_pixels<T, C: FromIterator<T>>(
+    path: &Path,
+    convert: impl Fn(u16) -> T,
+) -> Result<(Header, C), ReadError> {
+    let bytes = Bytes::open(path)?;
     let (header, start) = parse_header(path, &bytes)?;
     let text = |key: &str| header.values.get(key).map(String::as_str);
     if let Some(kind) = text("TYPE").filter(|&kind| kind != "unsigned_short") {
@@ -85,7 +104,7 @@ pub fn read_image(path: &Path) -> Result<(Header, Vec<u16>), ReadError> {
         return Err(problem(path, None, text));
     }
     let read = if swapped { u16::from_be_bytes } else { u16::from_le_bytes };
-    let image = data.as_chunks::<2>().0[..pixels].iter().map(|&pair| read(pair)).collect();
+    let image = data.as_chunks::<2>().0[..pixels].iter().map(|&pair| convert(read(pair))).collect();
     Ok((header, image))
 }
 
@@ -173,18 +192,23 @@ fn header_lines(model: &Model, phi: f64) -> String {
     text
 }
 
-/// Writes header and pixels.
+/// Writes a header and `count` pixels. `fill` makes the pixels from the given one on, in order.
 ///
 /// # Errors
 /// When the file cannot be written; it is absent then, or as it was before.
-pub fn write(path: &Path, header: &[u8], image: &[u16]) -> Result<(), WriteError> {
-    Pending::new(path)?.write(|out| {
-        out.write_all(header)?;
-        for row in image.chunks(1 << 14) {
-            let bytes: Vec<u8> = row.iter().flat_map(|value| value.to_le_bytes()).collect();
-            out.write_all(&bytes)?;
-        }
-        Ok(())
+pub fn write(
+    path: &Path,
+    header: &[u8],
+    count: usize,
+    mut fill: impl FnMut(usize, &mut [u16]) + Send,
+) -> Result<(), WriteError> {
+    Pending::new(path)?.reserve((header.len() + 2 * count) as u64)?.write(|out| {
+        blocks::stream(out, header, count, |first, out: &mut [u16]| {
+            fill(first, out);
+            if cfg!(target_endian = "big") {
+                out.iter_mut().for_each(|value| *value = value.to_le());
+            }
+        })
     })
 }
 
@@ -193,13 +217,21 @@ mod tests {
     use super::*;
 
     fn image(text: &str, pixels: &[u8]) -> Result<(Header, Vec<u16>), String> {
+        of(text, pixels, read_image)
+    }
+
+    fn mask(text: &str, pixels: &[u8]) -> Result<(Header, Arc<[bool]>), String> {
+        of(text, pixels, read_mask)
+    }
+
+    fn of<T>(text: &str, pixels: &[u8], read: impl Fn(&Path) -> Result<T, ReadError>) -> Result<T, String> {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.img");
         let mut bytes = text.as_bytes().to_vec();
         bytes.resize(512.max(bytes.len()), b' ');
         bytes.extend(pixels);
         std::fs::write(&path, bytes).unwrap();
-        read_image(&path).map_err(|e| e.to_string())
+        read(&path).map_err(|e| e.to_string())
     }
 
     const GOOD: &str = "{\nHEADER_BYTES=512;\nBYTE_ORDER=little_endian;\nTYPE=unsigned_short;\nSIZE1=2;\nSIZE2=1;\nDISTANCE=85;\nDISTANCE=90;\n}";
@@ -210,6 +242,7 @@ mod tests {
         assert_eq!((header.size, pixels), ([2, 1], vec![0x0201, 0x0403]));
         assert_eq!(header.number("DISTANCE").unwrap(), Some(90.0));
         assert_eq!(header.number("PHI").unwrap(), None);
+        assert_eq!(mask(GOOD, &[0, 2, 0, 0]).unwrap().1[..], [true, false]);
         let big = GOOD.replace("little", "big").replace('\n', "\r\n");
         assert_eq!(image(&big, &[1, 2, 3, 4]).unwrap().1, [0x0102, 0x0304]);
     }

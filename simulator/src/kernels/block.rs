@@ -1,10 +1,11 @@
 //! Rows of pixels, block by block: coordinates, factors, the sums, the end.
 
 use super::combos::{self, ANCHORED, ANCHORS, Coefficients, Combos, Start};
+use super::entry::FactorKind;
 use super::lanes::{Isa, Lanes, Mask};
 use super::math::exp;
-use super::slim;
 use super::plan::{Plan, Split};
+use super::slim;
 use super::sum::{Block, Running};
 use crate::engine::Order;
 use crate::physics::Model;
@@ -46,7 +47,7 @@ pub(crate) struct Scratch<const K: usize> {
     pub(crate) narrow_coefficients: Vec<Coefficients<f32, K>>,
     /// Starts of a chunk at the anchors of a part.
     pub(crate) narrow_starts: Vec<Start<f32, ANCHORS>>,
-    coordinates: [Vec<f64>; K],
+    pub(crate) coordinates: [Vec<f64>; K],
     pub(crate) narrow: [Vec<f32>; K],
     /// 1/R.
     inverse: Vec<f64>,
@@ -59,7 +60,7 @@ pub(crate) struct Scratch<const K: usize> {
     pub(crate) narrow_factor: Vec<f32>,
     /// Solid angle of this sample, and of the first.
     omega: Vec<f64>,
-    first_omega: Vec<f64>,
+    pub(crate) first_omega: Vec<f64>,
     /// Polarization factor of this source, and of the first that was not skipped; 0 as long as all were.
     polarization: Vec<f64>,
     first_polarization: Vec<f64>,
@@ -74,11 +75,11 @@ pub(crate) struct Scratch<const K: usize> {
     /// Interpolation had ended before the pixel.
     before: Vec<u32>,
     /// Sampled, and within the resolution limit.
-    sampled: Vec<u32>,
+    pub(crate) sampled: Vec<u32>,
     /// Where the last coordinate's coefficients were set for.
     line: Option<[u64; 3]>,
     /// Whether nothing was added to the raw sums yet.
-    empty: bool,
+    pub(crate) empty: bool,
 }
 
 impl<const K: usize> Scratch<K> {
@@ -188,7 +189,11 @@ impl Pixels {
                 return;
             }
             if rows.plan.slim {
-                slim::render::<I, K>(self, rows);
+                if rows.plan.narrow {
+                    slim::render32::<I, K>(self, rows);
+                } else {
+                    slim::render64::<I, K>(self, rows);
+                }
                 self.special(rows);
                 return;
             }
@@ -723,7 +728,7 @@ fn all_sources<I: Isa, const K: usize>(model: &Model, plan: &Plan<K>, n: usize, 
 
 /// Adds weight · Σ of some combinations to the sums; without weight and scale if they are raw.
 #[inline(always)]
-fn plain_sum<I: Isa, const K: usize>(
+pub(crate) fn plain_sum<I: Isa, const K: usize>(
     plan: &Plan<K>,
     combos: std::ops::Range<usize>,
     n: usize,
@@ -737,11 +742,8 @@ fn plain_sum<I: Isa, const K: usize>(
     let (coefficients, starts) = (&coefficients[combos.clone()], &plan.starts[combos]);
     for (coefficients, starts) in coefficients.chunks(CHUNK).zip(starts.chunks(CHUNK)) {
         let chunk = Combos { coefficients, starts };
-        let mut block = Block {
-            coordinates: std::array::from_fn(|k| &coordinates[k][..n]),
-            latched,
-            active: sampled,
-        };
+        let mut block =
+            Block { coordinates: std::array::from_fn(|k| &coordinates[k][..n]), latched, active: sampled };
         let begins = plan.raw && std::mem::take(empty);
         let out = if begins { &mut sum[..n] } else { &mut terms[..n] };
         // SAFETY: the plan's kernels are those of a level that is available.
@@ -816,7 +818,13 @@ fn narrow_sum<I: Isa, const K: usize>(
             let chunk = first..combos.end.min(first + CHUNK);
             first = chunk.end;
             let starts = &mut narrow_starts[..chunk.len()];
-            combos::anchor(&coefficients[chunk.clone()], &plan.starts[chunk.clone()], &centres, starts);
+            combos::anchor::<I, K>(
+                &coefficients[chunk.clone()],
+                &plan.starts[chunk.clone()],
+                &centres,
+                plan.kind != FactorKind::Constant,
+                starts,
+            );
             let chunk = Combos { coefficients: &narrow_coefficients[chunk], starts };
             let mut block = Block {
                 coordinates: std::array::from_fn(|k| &narrow[k][start..end]),

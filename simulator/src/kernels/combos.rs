@@ -4,7 +4,7 @@
 //! **d** = (d₁, d₂, d₃) elsewhere.
 
 use super::factor::Factor;
-use super::lanes::{Lanes, Real};
+use super::lanes::{Isa, Lanes, Real};
 use super::math::nearest;
 use crate::physics::Model;
 use crate::physics::vector::Vec3;
@@ -49,19 +49,31 @@ pub(crate) struct Point<'a, V: Lanes, const G: usize, const K: usize, const A: u
 }
 
 impl<V: Lanes, const G: usize, const K: usize, const A: usize> Point<'_, V, G, K, A> {
+    /// The anchor of a vector of the group.
+    #[inline(always)]
+    fn anchor(&self, g: usize) -> usize {
+        if A == 1 { 0 } else { (self.at + g * V::LANES) / ANCHORED % A }
+    }
+
     /// The index along one axis, from the nearest whole number; that number goes to the structure factor.
     #[inline(always)]
     pub(crate) fn offset<F: Factor<V, G>>(&self, axis: usize, factor: &mut F) -> [V; G] {
-        let mut offset = [V::of(0.0); G];
+        let mut h = [V::of(0.0); G];
         for g in 0..G {
-            let anchor = if A == 1 { 0 } else { (self.at + g * V::LANES) / ANCHORED % A };
-            let mut h = V::splat(self.start.offset[axis][anchor]);
-            for k in (0..K).rev() {
-                h = V::splat(self.coefficients[k][axis]).mul_add(self.coordinates[k][g], h);
+            let anchor = self.anchor(g);
+            let start = V::splat(self.start.offset[axis][anchor]);
+            h[g] = V::splat(self.coefficients[K - 1][axis]).mul_add(self.coordinates[K - 1][g], start);
+        }
+        for k in 0..K - 1 {
+            for g in 0..G {
+                h[g] = V::splat(self.coefficients[k][axis]).mul_add(self.coordinates[k][g], h[g]);
             }
-            let whole = nearest(h);
-            offset[g] = h - whole;
-            factor.index(axis, g, self.start.whole[axis][anchor], whole, offset[g]);
+        }
+        let mut offset = h;
+        for g in 0..G {
+            let whole = nearest(h[g]);
+            offset[g] = h[g] - whole;
+            factor.index(axis, g, self.start.whole[axis][self.anchor(g)], whole, offset[g]);
         }
         offset
     }
@@ -127,26 +139,34 @@ pub(crate) fn set_last<const K: usize>(
 }
 
 /// Starts at anchors whose coordinates are `centres`. Everything is found in f64, so that nothing of the phase is lost.
+/// The whole numbers are only written where they are `wanted`.
 #[inline(always)]
-pub(crate) fn anchor<const K: usize>(
+pub(crate) fn anchor<I: Isa, const K: usize>(
     coefficients: &[Coefficients<f64, K>],
     starts: &[Start<f64, 1>],
     centres: &[[f64; ANCHORS]; K],
+    wanted: bool,
     out: &mut [Start<f32, ANCHORS>],
 ) {
-    // Adding 1.5·2⁵² leaves the nearest whole number; `round` would be a call on the plainest machines.
-    const MAGIC: f64 = 6755399441055744.0;
-    for ((of, start), out) in coefficients.iter().zip(starts).zip(out) {
-        for axis in 0..3 {
-            for anchor in 0..ANCHORS {
-                let mut h = start.offset[axis][0];
+    let mut at = 0;
+    while at < ANCHORS {
+        let mut coordinates = [I::F64::of(0.0); K];
+        for k in 0..K {
+            coordinates[k] = I::F64::load(&centres[k][at..]);
+        }
+        for ((of, start), out) in coefficients.iter().zip(starts).zip(&mut *out) {
+            for axis in 0..3 {
+                let mut h = I::F64::of(start.offset[axis][0]);
                 for k in 0..K {
-                    h += of[k][axis] * centres[k][anchor];
+                    h = I::F64::of(of[k][axis]).mul_add(coordinates[k], h);
                 }
-                let whole = (h + MAGIC) - MAGIC;
-                out.offset[axis][anchor] = (h - whole) as f32;
-                out.whole[axis][anchor] = whole as f32;
+                let whole = nearest(h);
+                I::store_narrow(h - whole, &mut out.offset[axis][at..]);
+                if wanted {
+                    I::store_narrow(whole, &mut out.whole[axis][at..]);
+                }
             }
         }
+        at += I::F64::LANES;
     }
 }

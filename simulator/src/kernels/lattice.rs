@@ -140,8 +140,14 @@ pub(crate) trait Shape: 'static {
     ) -> Squares<V, G>;
 }
 
-/// Half the cells, twice the turns: `doubled` times 4cos² x, and the variable of 2x. The variable is Y = 2cos 2x in f64
-/// and E = 2 − Y = 4sin² x in f32, which is as good as exact at the lattice points, where the light is.
+/// The variable of x = πr: Y = 2cos 2x in f64, and E = 2 − Y = 4sin² x in f32, which is as good as exact at the lattice
+/// points, where the light is.
+#[inline(always)]
+fn variable<V: Lanes, const G: usize>(r: [V; G]) -> [V; G] {
+    if V::Real::NARROW { four_sine2_of_half_turn(r) } else { two_cos_of_turn(r) }
+}
+
+/// Half the cells, twice the turns: `doubled` times 4cos² x, and the variable of 2x.
 #[inline(always)]
 fn double<V: Lanes>(doubled: V, variable: V) -> (V, V) {
     if V::Real::NARROW {
@@ -152,14 +158,21 @@ fn double<V: Lanes>(doubled: V, variable: V) -> (V, V) {
     }
 }
 
+/// W₂ of the same variable: five cells.
+#[inline(always)]
+fn five<V: Lanes>(variable: V) -> V {
+    if V::Real::NARROW {
+        (variable - V::of(5.0)).mul_add(variable, V::of(5.0))
+    } else {
+        variable.mul_sub(variable + V::of(1.0), V::of(1.0))
+    }
+}
+
 /// Wₖ of the same variable, for k ≥ 1.
 #[inline(always)]
 fn odd<V: Lanes>(k: u32, variable: V) -> V {
     if V::Real::NARROW {
         let e = variable;
-        if k == 2 {
-            return (e - V::of(5.0)).mul_add(e, V::of(5.0));
-        }
         // By the differences of neighbours: W₍ₖ₊₁₎ − Wₖ = Wₖ − W₍ₖ₋₁₎ − E·Wₖ.
         let mut difference = V::of(2.0) - e;
         let mut w = V::of(3.0) - e;
@@ -170,11 +183,7 @@ fn odd<V: Lanes>(k: u32, variable: V) -> V {
         w
     } else {
         let y = variable;
-        let first = y + V::of(1.0);
-        if k == 2 {
-            return y.mul_sub(first, V::of(1.0));
-        }
-        let (mut before, mut w) = (V::of(1.0), first);
+        let (mut before, mut w) = (V::of(1.0), y + V::of(1.0));
         for _ in 1..k {
             (before, w) = (w, y.mul_sub(w, before));
         }
@@ -194,41 +203,72 @@ impl<const EVEN: bool> Shape for Polynomial<EVEN> {
         point: &Point<V, G, K, A>,
         factor: &mut F,
     ) -> Squares<V, G> {
-        let mut product = [V::of(1.0); G];
         let mut doubled = [V::of(1.0); G];
-        for axis in 0..3 {
-            let r = point.offset(axis, factor);
-            let grating = p.gratings[axis];
-            if grating.steps == 0 && (!EVEN || grating.doublings == 0) {
-                continue;
-            }
-            let mut e = [V::of(0.0); G];
+        // All offsets first: what comes next would wait for each in turn. Written out: the compiler would keep a loop,
+        // and with it a multiplication by 1.
+        let a = point.offset(0, factor);
+        let b = point.offset(1, factor);
+        let c = point.offset(2, factor);
+        // Five cells each way, as crystals often have in tests and benches: without a branch for each axis.
+        if !EVEN && p.gratings[0].steps == 2 && p.gratings[1].steps == 2 && p.gratings[2].steps == 2 {
+            let (x, y, z) = (variable(a), variable(b), variable(c));
+            let mut values = x;
             for g in 0..G {
-                e[g] = if V::Real::NARROW { four_sine2_of_half_turn(r[g]) } else { two_cos_of_turn(r[g]) };
+                let product = five(x[g]) * five(y[g]) * five(z[g]);
+                values[g] = product * product;
             }
-            if EVEN {
-                for _ in 0..grating.doublings {
-                    for g in 0..G {
-                        (doubled[g], e[g]) = double(doubled[g], e[g]);
-                    }
-                }
-                if grating.steps == 0 {
-                    continue;
-                }
-            }
-            for g in 0..G {
-                product[g] = product[g] * odd(grating.steps, e[g]);
-            }
+            return Squares { values, vanished: [0; G] };
         }
-        let mut values = product;
+        let a = along::<V, G, EVEN>(p, 0, a, &mut doubled);
+        let b = along::<V, G, EVEN>(p, 1, b, &mut doubled);
+        let c = along::<V, G, EVEN>(p, 2, c, &mut doubled);
+        let mut values = a;
         for g in 0..G {
-            values[g] = product[g] * product[g];
+            let product = a[g] * b[g] * c[g];
+            values[g] = product * product;
             if EVEN {
                 values[g] = values[g] * doubled[g];
             }
         }
         Squares { values, vanished: [0; G] }
     }
+}
+
+/// The transform along one axis, of the odd factor of its number of cells; what even factors contribute to the square
+/// is multiplied into `doubled`.
+#[inline(always)]
+fn along<V: Lanes, const G: usize, const EVEN: bool>(
+    p: &Params,
+    axis: usize,
+    r: [V; G],
+    doubled: &mut [V; G],
+) -> [V; G] {
+    let mut w = [V::of(1.0); G];
+    let grating = p.gratings[axis];
+    if grating.steps == 0 && (!EVEN || grating.doublings == 0) {
+        return w;
+    }
+    let mut variable = variable(r);
+    if EVEN {
+        for _ in 0..grating.doublings {
+            for g in 0..G {
+                (doubled[g], variable[g]) = double(doubled[g], variable[g]);
+            }
+        }
+        if grating.steps == 0 {
+            return w;
+        }
+    }
+    if grating.steps == 2 {
+        for g in 0..G {
+            w[g] = five(variable[g]);
+        }
+    } else {
+        for g in 0..G {
+            w[g] = odd(grating.steps, variable[g]);
+        }
+    }
+    w
 }
 
 /// Parallelepiped by quotients of sines.

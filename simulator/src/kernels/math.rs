@@ -8,52 +8,63 @@ pub(crate) fn nearest<V: Lanes>(x: V) -> V {
     (x - V::of(0.5)).ceil()
 }
 
-/// `factor·sin(2πt)` for |t| ≤ ¼.
+/// `scale·t·Σ cᵢ·(ratio·t²)ⁱ` with the coefficients of the sine. The vectors of a group take each step together: one
+/// after another, each would wait for itself.
 #[inline(always)]
-pub(crate) fn sine_of_turn<V: Lanes>(t: V, factor: f64) -> V {
-    let z = t * t;
-    let mut sum = V::of(factor * V::Real::SINE[0]);
+fn sine_series<V: Lanes, const G: usize>(t: [V; G], scale: f64, ratio: f64) -> [V; G] {
+    let mut z = t;
+    for g in 0..G {
+        z[g] = t[g] * t[g];
+    }
+    let last = V::Real::SINE.len() - 1;
+    let mut power = scale * ratio.powi(last as i32);
+    let mut sum = [V::of(V::Real::SINE[0] * power); G];
     let mut i = 1;
-    while i < V::Real::SINE.len() {
-        sum = sum.mul_add(z, V::of(factor * V::Real::SINE[i]));
+    while i <= last {
+        power /= ratio;
+        let coefficient = V::of(V::Real::SINE[i] * power);
+        for g in 0..G {
+            sum[g] = sum[g].mul_add(z[g], coefficient);
+        }
         i += 1;
     }
-    sum * t
+    for g in 0..G {
+        sum[g] = sum[g] * t[g];
+    }
+    sum
 }
 
 /// `2·cos(2πr)` for |r| ≤ ½.
 #[inline(always)]
-pub(crate) fn two_cos_of_turn<V: Lanes>(r: V) -> V {
-    sine_of_turn(V::of(0.25) - r.abs(), 2.0)
+pub(crate) fn two_cos_of_turn<V: Lanes, const G: usize>(mut r: [V; G]) -> [V; G] {
+    for g in 0..G {
+        r[g] = V::of(0.25) - r[g].abs();
+    }
+    sine_series(r, 2.0, 1.0)
+}
+
+/// `4·sin²(πr)` for |r| ≤ ½, to the last digits of small values too.
+#[inline(always)]
+pub(crate) fn four_sine2_of_half_turn<V: Lanes, const G: usize>(r: [V; G]) -> [V; G] {
+    let mut sine = sine_series(r, 1.0, 0.25);
+    for g in 0..G {
+        sine[g] = sine[g] * sine[g];
+    }
+    sine
 }
 
 /// `sin(πr)` for |r| ≤ ½.
 #[inline(always)]
 pub(crate) fn sine_of_half_turn<V: Lanes>(r: V) -> V {
-    sine_of_turn(r * V::of(0.5), 1.0)
-}
-
-/// `4·sin²(πr)` for |r| ≤ ½, to the last digits of small values too.
-#[inline(always)]
-pub(crate) fn four_sine2_of_half_turn<V: Lanes>(r: V) -> V {
-    let z = r * r;
-    let mut power = 0.5_f64.powi(2 * V::Real::SINE.len() as i32 - 2);
-    let mut sum = V::of(V::Real::SINE[0] * power);
-    let mut i = 1;
-    while i < V::Real::SINE.len() {
-        power *= 4.0;
-        sum = sum.mul_add(z, V::of(V::Real::SINE[i] * power));
-        i += 1;
-    }
-    // sin(πr) = r·Σ cᵢ(½)²ⁱ⁺¹r²ⁱ
-    let two_sine = sum * r;
-    two_sine * two_sine
+    let [sine] = sine_series([r], 0.5, 0.25);
+    sine
 }
 
 /// `cos(πr)` for |r| ≤ ½.
 #[inline(always)]
 pub(crate) fn cosine_of_half_turn<V: Lanes>(r: V) -> V {
-    sine_of_turn(r.abs().neg_mul_add(V::of(0.5), V::of(0.25)), 1.0)
+    let [cosine] = sine_series([r.abs().neg_mul_add(V::of(0.5), V::of(0.25))], 1.0, 1.0);
+    cosine
 }
 
 /// e to the power of x: 0 where it would be less than the smallest normal number, infinite where it is too large, NaN
@@ -143,8 +154,8 @@ mod tests {
         check(
             [-0.5, 0.5],
             [1.2e-15, 4e-7],
-            |x| apply::<F64>(two_cos_of_turn, x),
-            |x| apply::<F32>(two_cos_of_turn, x),
+            |x| apply::<F64>(|r| two_cos_of_turn([r])[0], x),
+            |x| apply::<F32>(|r| two_cos_of_turn([r])[0], x),
             two_cos,
         );
         let sine = |x: f64| (PI * x).sin();

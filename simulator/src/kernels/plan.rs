@@ -46,7 +46,7 @@ pub(crate) struct Plan<const K: usize> {
     pub(crate) narrow: bool,
     /// Whether nothing is multiplied into the terms, so that the scale can wait for the end.
     pub(crate) raw: bool,
-    /// Whether coordinates are computed in f32 too: nothing else needs them, and two are enough.
+    /// Whether nothing but the sum needs the coordinates of samples after the first, and two are enough.
     pub(crate) slim: bool,
     /// What a sum of terms is to be multiplied by.
     pub(crate) scale: f64,
@@ -88,7 +88,7 @@ impl<const K: usize> Plan<K> {
             && !(layered && model.factors.capture == Applied::PerTerm);
         let unlayered = !layered && kind != FactorKind::Tricubic;
         let end = model.factors.polarization == Applied::AtTheEnd && (model.factors.background_in_sum || !model.wet);
-        let slim = narrow && raw && K == 2 && unlayered && end;
+        let slim = raw && K == 2 && unlayered && end;
         let largest =
             |grid: &HklGrid| grid.values.iter().fold(model.default_f.abs(), |most, f| most.max(f.abs()));
         let mut scale = lattice.scale;
@@ -192,7 +192,6 @@ fn why_not_f32(
     let nearest = model.geometry.close_distance.abs().max(f64::MIN_POSITIVE);
     let way = ANCHORED as f64 / 2.0 * model.geometry.pixel / nearest;
     let change = steepest * way.min(2.0) + 0.5;
-    if std::env::var_os("NBDEBUG").is_some() { eprintln!("EST {} change {}", std::f64::consts::TAU * width * change * f64::from(f32::EPSILON) / 2.0, change); }
     if std::f64::consts::TAU * width * change * f64::from(f32::EPSILON) / 2.0 > WORST_PHASE_IN_F32 {
         return Some(
             "f32 would lose the phase between neighbouring pixels (many cells, or a very close detector)",

@@ -1,13 +1,16 @@
-//! Blocks that are computed in f32 from their coordinates to their pixels.
+//! Blocks of which nothing is wanted but the sum, and Ω and P of the first sample: on a flat detector without sensor
+//! layers, with all factors applied at the end.
 //!
-//! What would lose digits is computed in f64 once for each few neighbours, at an anchor (f₀, R₀): the indices
+//! In f32, what would lose digits is computed in f64 once for each few neighbours, at an anchor (f₀, R₀): the indices
 //! there, and 1/R₀. Around it everything is small: with δ = f − f₀ and ε = δ(2f₀ + δ)/R₀², 1/R is (1 + g)/R₀, where
 //! g = (1 + ε)^−½ − 1 comes from its series without a difference of large numbers.
 
-use super::block::{CHUNK, Line, PART, Pixels, Rows, Scratch, add};
+use super::block::{CHUNK, Line, PART, Pixels, Rows, Scratch, add, plain_sum};
 use super::combos::{self, ANCHORED, ANCHORS, Combos};
+use super::entry::FactorKind;
 use super::lanes::{Isa, Lanes};
 use super::sum::Block;
+use crate::physics::Model;
 use crate::units::R_E_SQUARED;
 
 /// Largest |ε| for which the series is good: what is left out is below 2e-10.
@@ -15,9 +18,117 @@ const LARGEST: f64 = 0.015;
 /// Coefficients of ε⁴ … ε in (1 + ε)^−½ − 1.
 const SERIES: [f64; 4] = [35.0 / 128.0, -5.0 / 16.0, 3.0 / 8.0, -0.5];
 
-/// Renders a block.
+/// Renders a block in f64.
 #[inline(always)]
-pub(crate) fn render<I: Isa, const K: usize>(pixels: &Pixels, rows: &mut Rows<K>) {
+pub(crate) fn render64<I: Isa, const K: usize>(pixels: &Pixels, rows: &mut Rows<K>) {
+    let (model, plan) = (rows.model, rows.plan);
+    let scratch = &mut *rows.scratch;
+    let n = pixels.padded(I::F64::LANES * I::F64::GROUP);
+    scratch.empty = true;
+    let vectors = n / I::F64::LANES;
+    let Scratch { sampled, active, .. } = &mut *scratch;
+    sampled[..vectors].copy_from_slice(&active[..vectors]);
+    for sub_s in 0..model.oversample {
+        let line = Line::new(model, plan, pixels.spixel, 0, sub_s, scratch);
+        for sub_f in 0..model.oversample {
+            if sub_s == 0 && sub_f == 0 {
+                coordinates64::<I, K, true>(model, &line, pixels.fpixel, sub_f, n, scratch);
+            } else {
+                coordinates64::<I, K, false>(model, &line, pixels.fpixel, sub_f, n, scratch);
+            }
+            plain_sum::<I, K>(plan, 0..plan.starts.len(), n, scratch);
+        }
+    }
+    let scale = R_E_SQUARED * model.fluence / model.steps();
+    let water = if model.factors.background_in_sum { model.water * scale } else { 0.0 };
+    let scale = scale * plan.scale;
+    let out = &mut rows.out[pixels.at..pixels.at + pixels.count];
+    for ((out, sum), factor) in out.iter_mut().zip(&scratch.sum).zip(&scratch.first_omega) {
+        *out = ((sum * scale + water) * factor) as f32;
+    }
+}
+
+/// Coordinates of the samples and, with `FIRST`, Ω·P.
+#[inline(always)]
+fn coordinates64<I: Isa, const K: usize, const FIRST: bool>(
+    model: &Model,
+    line: &Line<K>,
+    fpixel: usize,
+    sub_f: u32,
+    n: usize,
+    scratch: &mut Scratch<K>,
+) {
+    let geometry = &model.geometry;
+    let edge = geometry.pixel / f64::from(model.oversample);
+    let along = edge * (fpixel as f64 * f64::from(model.oversample) + f64::from(sub_f)) + edge / 2.0;
+    let (mut first, step) = (I::F64::of(along - line.nearest), I::F64::of(geometry.pixel));
+    let counting: [f64; 8] = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0];
+    first = I::F64::load(&counting).mul_add(step, first);
+    let offset2 = I::F64::of(line.offset2);
+    let field = Field::new(model, line);
+    let (half, one) = (I::F64::of(0.5), I::F64::of(1.0));
+    let scale = I::F64::of(geometry.pixel * geometry.pixel * geometry.close_distance);
+    let [of_u, of_v] = field.cosine;
+    let (of_u, of_v) = (I::F64::of(of_u), I::F64::of(of_v));
+    let Scratch { coordinates, first_omega, .. } = scratch;
+    let [u, v] = &mut coordinates[..] else { return };
+    let lanes = I::F64::LANES;
+    let all = u[..n].chunks_exact_mut(lanes).zip(v[..n].chunks_exact_mut(lanes));
+    let mut at = 0.0;
+    for ((to_u, to_v), to_factor) in all.zip(first_omega[..n].chunks_exact_mut(lanes)) {
+        let f = step.mul_add(I::F64::of(at), first);
+        let v = f.mul_add(f, offset2).rsqrt();
+        let u = f * v;
+        u.store(to_u);
+        v.store(to_v);
+        at += lanes as f64;
+        if !FIRST {
+            continue;
+        }
+        let square = v * v;
+        let mut factor = if geometry.point_pixel { square } else { square * (v * scale) };
+        if let Some(kahn) = model.polarization {
+            let cos = of_u.mul_add(u, of_v * v);
+            let cos2 = cos * cos;
+            let mut sum = cos2 + one;
+            if kahn != 0.0 {
+                let b = I::F64::of(field.b[0]).mul_add(u, I::F64::of(field.b[1]) * v);
+                let e = I::F64::of(field.e[0]).mul_add(u, I::F64::of(field.e[1]) * v);
+                let turned = if field.across { e.mul_sub(e, b * b) } else { one - cos2 };
+                sum = turned.neg_mul_add(I::F64::of(kahn), sum);
+            }
+            factor = factor * (sum * half);
+        }
+        factor.store(to_factor);
+    }
+}
+
+/// What the polarization factor of the first source needs: coefficients of s, B and E' in two coordinates.
+struct Field {
+    cosine: [f64; 2],
+    b: [f64; 2],
+    e: [f64; 2],
+    /// Whether the field lies across the beam.
+    across: bool,
+}
+
+impl Field {
+    #[inline(always)]
+    fn new<const K: usize>(model: &Model, line: &Line<K>) -> Field {
+        let incident = model.sources[0].incident;
+        let b = model.geometry.polar.cross(incident).unit();
+        let e = incident.cross(b).unit();
+        let of = |v| {
+            let products = line.products(v);
+            [products[0], products[K - 1]]
+        };
+        Field { cosine: of(incident), b: of(b), e: of(e), across: b.norm() != 0.0 }
+    }
+}
+
+/// Renders a block in f32.
+#[inline(always)]
+pub(crate) fn render32<I: Isa, const K: usize>(pixels: &Pixels, rows: &mut Rows<K>) {
     let n = pixels.padded(I::F32::LANES * I::F32::GROUP);
     let mut start = 0;
     while start < n {
@@ -46,14 +157,28 @@ fn part<I: Isa, const K: usize>(pixels: &Pixels, rows: &mut Rows<K>, start: usiz
                 factors::<I, K>(rows.model, &line, &centres, n, scratch);
             }
             let Scratch {
-                coefficients, narrow_coefficients, narrow_starts, narrow, narrow_terms, sum, latched, active, ..
+                coefficients,
+                narrow_coefficients,
+                narrow_starts,
+                narrow,
+                narrow_terms,
+                sum,
+                latched,
+                active,
+                ..
             } = &mut *scratch;
             let mut first = 0;
             while first < plan.starts.len() {
                 let chunk = first..plan.starts.len().min(first + CHUNK);
                 first = chunk.end;
                 let starts = &mut narrow_starts[..chunk.len()];
-                combos::anchor(&coefficients[chunk.clone()], &plan.starts[chunk.clone()], &centres, starts);
+                combos::anchor::<I, K>(
+                &coefficients[chunk.clone()],
+                &plan.starts[chunk.clone()],
+                &centres,
+                plan.kind != FactorKind::Constant,
+                starts,
+            );
                 let chunk = Combos { coefficients: &narrow_coefficients[chunk], starts };
                 let mut block = Block {
                     coordinates: std::array::from_fn(|k| &narrow[k][..n]),
@@ -98,7 +223,7 @@ fn part<I: Isa, const K: usize>(pixels: &Pixels, rows: &mut Rows<K>, start: usiz
 /// Coordinates of the samples from those of their anchor on; returns those of the anchors, f₀/R₀ and 1/R₀.
 #[inline(always)]
 fn coordinates<I: Isa, const K: usize>(
-    model: &crate::physics::Model,
+    model: &Model,
     line: &Line<K>,
     fpixel: usize,
     sub_f: u32,
@@ -107,8 +232,8 @@ fn coordinates<I: Isa, const K: usize>(
 ) -> [[f64; ANCHORS]; K] {
     let edge = model.geometry.pixel / f64::from(model.oversample);
     let step = model.geometry.pixel;
-    let first = edge * (fpixel as f64 * f64::from(model.oversample) + f64::from(sub_f)) + edge / 2.0
-        - line.nearest;
+    let first =
+        edge * (fpixel as f64 * f64::from(model.oversample) + f64::from(sub_f)) + edge / 2.0 - line.nearest;
     let mut centres = [[0.0; ANCHORS]; K];
     for anchor in 0..ANCHORS {
         let f = first + step * (anchor * ANCHORED + ANCHORED / 2) as f64;
@@ -158,7 +283,7 @@ fn coordinates<I: Isa, const K: usize>(
 /// Ω·P of the first sample of each pixel.
 #[inline(always)]
 fn factors<I: Isa, const K: usize>(
-    model: &crate::physics::Model,
+    model: &Model,
     line: &Line<K>,
     centres: &[[f64; ANCHORS]; K],
     n: usize,
@@ -167,11 +292,7 @@ fn factors<I: Isa, const K: usize>(
     let geometry = &model.geometry;
     let Scratch { narrow, narrow_factor, .. } = scratch;
     // **v**·**d** is that at the anchor and a little more.
-    let incident = model.sources[0].incident;
-    let b = geometry.polar.cross(incident).unit();
-    let e = incident.cross(b).unit();
-    let across = b.norm() != 0.0;
-    let [of_incident, of_b, of_e] = [incident, b, e].map(|v| line.products(v));
+    let field = Field::new(model, line);
     let (one, half) = (I::F32::of(1.0), I::F32::of(0.5));
     let kahn = I::F32::of(model.polarization.unwrap_or(0.0));
     let mut at = 0;
@@ -191,13 +312,13 @@ fn factors<I: Isa, const K: usize>(
             omega = omega * relative;
         }
         if model.polarization.is_some() {
-            let cos = little::<I, K>(&of_incident, centres, anchor, narrow, at);
+            let cos = little::<I, K>(field.cosine, centres, anchor, narrow, at);
             let cos2 = cos * cos;
             let mut sum = cos2 + one;
             if model.polarization != Some(0.0) {
-                let b = little::<I, K>(&of_b, centres, anchor, narrow, at);
-                let e = little::<I, K>(&of_e, centres, anchor, narrow, at);
-                let turned = if across { e.mul_sub(e, b * b) } else { one - cos2 };
+                let b = little::<I, K>(field.b, centres, anchor, narrow, at);
+                let e = little::<I, K>(field.e, centres, anchor, narrow, at);
+                let turned = if field.across { e.mul_sub(e, b * b) } else { one - cos2 };
                 sum = turned.neg_mul_add(kahn, sum);
             }
             omega = omega * (sum * half);
@@ -210,19 +331,13 @@ fn factors<I: Isa, const K: usize>(
 /// A product with coefficients, from that at the anchor on.
 #[inline(always)]
 fn little<I: Isa, const K: usize>(
-    of: &[f64; K],
+    of: [f64; 2],
     centres: &[[f64; ANCHORS]; K],
     anchor: usize,
     narrow: &[Vec<f32>; K],
     at: usize,
 ) -> I::F32 {
-    let mut at_anchor = 0.0;
-    for k in 0..K {
-        at_anchor += of[k] * centres[k][anchor];
-    }
-    let mut sum = I::F32::of(at_anchor);
-    for k in 0..K {
-        sum = I::F32::of(of[k]).mul_add(I::F32::load(&narrow[k][at..]), sum);
-    }
-    sum
+    let at_anchor = I::F32::of(of[0] * centres[0][anchor] + of[1] * centres[K - 1][anchor]);
+    let along_u = I::F32::of(of[0]).mul_add(I::F32::load(&narrow[0][at..]), at_anchor);
+    I::F32::of(of[1]).mul_add(I::F32::load(&narrow[K - 1][at..]), along_u)
 }

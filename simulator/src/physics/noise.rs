@@ -3,6 +3,7 @@
 use super::random::Uniform;
 use chacha20::ChaCha8Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
+use rand_xoshiro::SplitMix64;
 use std::f64::consts::PI;
 
 /// Means above this are taken as Gaussian.
@@ -11,8 +12,8 @@ const GAUSSIAN_ABOVE: f32 = 1e6;
 const DIRECT_BELOW: f32 = 12.0;
 /// Share of the comparison function that the rejection method uses.
 const REJECTION: f64 = 0.9;
-/// Words of the counter-based stream that one pixel may use, as a power of 2.
-const PIXEL_WORDS: u32 = 24;
+/// Words of 32 bits that the seed of a pixel takes.
+const SEED_WORDS: u128 = 2;
 
 /// Uniform deviates above 0 and below 1.
 pub trait Stream {
@@ -26,29 +27,35 @@ impl Stream for Uniform {
     }
 }
 
-/// A counter-based stream (ChaCha with 8 rounds): every pixel has a place of its own in it, so that its noise depends
-/// on nothing but the seed and its position.
+/// A counter-based stream: every pixel has a generator of its own (SplitMix64), whose seed stands at the pixel's place
+/// in the stream of its row (ChaCha with 8 rounds). So the noise of a pixel depends on nothing but the seed, its position
+/// and its mean, however many numbers the pixels before it took.
 #[derive(Debug)]
-pub struct Counter(ChaCha8Rng);
+pub struct Counter {
+    row: ChaCha8Rng,
+    pixel: SplitMix64,
+}
 
 impl Counter {
-    /// The stream of a row.
-    pub fn row(seed: i64, spixel: usize) -> Counter {
-        let mut random = ChaCha8Rng::seed_from_u64(seed as u64);
-        random.set_stream(spixel as u64);
-        Counter(random)
+    /// The stream of a pixel.
+    pub fn new(seed: i64, spixel: usize, fpixel: usize) -> Counter {
+        let mut row = ChaCha8Rng::seed_from_u64(seed as u64);
+        row.set_stream(spixel as u64);
+        row.set_word_pos(SEED_WORDS * fpixel as u128);
+        let pixel = SplitMix64::seed_from_u64(row.next_u64());
+        Counter { row, pixel }
     }
 
-    /// Goes to the place of a pixel of the row.
-    pub fn seek(&mut self, fpixel: usize) {
-        self.0.set_word_pos((fpixel as u128) << PIXEL_WORDS);
+    /// Goes on to the next pixel of the row.
+    pub fn next_pixel(&mut self) {
+        self.pixel = SplitMix64::seed_from_u64(self.row.next_u64());
     }
 }
 
 impl Stream for Counter {
     fn uniform(&mut self) -> f32 {
         // 24 bits are what an f32 holds; a half keeps 0 and 1 out.
-        ((f64::from(self.0.next_u32() >> 8) + 0.5) / f64::from(1 << 24)) as f32
+        ((f64::from((self.pixel.next_u64() >> 40) as u32) + 0.5) / f64::from(1 << 24)) as f32
     }
 }
 
@@ -85,16 +92,18 @@ impl<S: Stream> Poisson<S> {
 
     /// Counts how many uniform deviates can be multiplied before the product falls to exp(−mean).
     fn direct(&mut self, mean: f32) -> f32 {
+        let mut product = self.stream.uniform();
+        // exp(−m) is not less than 1 − m: dim pixels need no exponential.
+        if f64::from(product) <= 1.0 - f64::from(mean) {
+            return 0.0;
+        }
         let limit = (-f64::from(mean)).exp() as f32;
-        let mut count = -1.0;
-        let mut product = 1.0;
-        loop {
+        let mut count = 0.0;
+        while product > limit {
             count += 1.0;
             product *= self.stream.uniform();
-            if product <= limit {
-                return count;
-            }
         }
+        count
     }
 
     /// Deviates of a Lorentzian, some of which are thrown away.
@@ -196,13 +205,27 @@ mod tests {
 
     #[test]
     fn counted_deviates_have_mean_and_variance() {
-        let mut poisson = Poisson::new(Counter::row(7, 3));
-        let mut fpixel = 0;
+        let mut poisson = Poisson::new(Counter::new(7, 3, 0));
         check(|mean| {
-            fpixel += 1;
-            poisson.stream().seek(fpixel);
-            poisson.draw(mean)
+            let photons = poisson.draw(mean);
+            poisson.stream().next_pixel();
+            photons
         });
+    }
+
+    #[test]
+    fn a_pixel_has_the_same_numbers_however_it_is_reached() {
+        let mut along = Counter::new(5, 2, 0);
+        for fpixel in 0..300 {
+            let mut alone = Counter::new(5, 2, fpixel);
+            for _ in 0..fpixel % 7 {
+                assert_eq!(along.uniform(), alone.uniform());
+            }
+            along.next_pixel();
+        }
+        let first =
+            [(5, 2, 0), (5, 2, 1), (5, 3, 0), (6, 2, 0)].map(|(a, b, c)| Counter::new(a, b, c).uniform());
+        assert!((0..4).all(|i| (0..i).all(|j| first[i] != first[j])), "{first:?}");
     }
 
     #[test]

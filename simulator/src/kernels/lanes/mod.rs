@@ -158,4 +158,6 @@ pub(crate) trait Isa: Copy + Send + Sync + 'static {
     type F64: Lanes<Real = f64>;
     /// f32.
     type F32: Lanes<Real = f32>;
+    /// Writes a vector of f64 to the start of a slice of f32.
+    fn store_narrow(x: Self::F64, to: &mut [f32]);
 }

@@ -16,6 +16,13 @@ pub(crate) struct Neon;
 impl Isa for Neon {
     type F64 = F64x2;
     type F32 = F32x4;
+
+    #[inline(always)]
+    fn store_narrow(x: F64x2, to: &mut [f32]) {
+        let to = &mut to[..2];
+        // SAFETY: as above; `to` has room for two numbers.
+        unsafe { vst1_f32(to.as_mut_ptr(), vcvt_f32_f64(x.0)) }
+    }
 }
 
 /// The operators and what is alike in both types.

@@ -10,6 +10,13 @@ pub(crate) struct Plain;
 impl Isa for Plain {
     type F64 = Array<f64, 8>;
     type F32 = Array<f32, 16>;
+
+    #[inline(always)]
+    fn store_narrow(x: Array<f64, 8>, to: &mut [f32]) {
+        for (to, x) in to[..8].iter_mut().zip(x.0) {
+            *to = x as f32;
+        }
+    }
 }
 
 /// `N` numbers.

@@ -20,11 +20,25 @@ pub(crate) struct Avx2;
 impl Isa for Avx512 {
     type F64 = F64x8;
     type F32 = F32x16;
+
+    #[inline(always)]
+    fn store_narrow(x: F64x8, to: &mut [f32]) {
+        let to = &mut to[..8];
+        // SAFETY: as above; `to` has room for eight numbers.
+        unsafe { _mm256_storeu_ps(to.as_mut_ptr(), _mm512_cvtpd_ps(x.0)) }
+    }
 }
 
 impl Isa for Avx2 {
     type F64 = F64x4;
     type F32 = F32x8;
+
+    #[inline(always)]
+    fn store_narrow(x: F64x4, to: &mut [f32]) {
+        let to = &mut to[..4];
+        // SAFETY: as above; `to` has room for four numbers.
+        unsafe { _mm_storeu_ps(to.as_mut_ptr(), _mm256_cvtpd_ps(x.0)) }
+    }
 }
 
 /// The operators and what is alike in all four types.
@@ -360,9 +374,7 @@ macro_rules! gather_one_by_one {
 
 impl Lanes for F64x8 {
     common!(
-        f64,
-        8,
-        4,
+        f64, 8, 4,
         Bits8,
         _mm512_set1_pd,
         _mm512_loadu_pd,

@@ -1,0 +1,101 @@
+//! Chebyshev nodes, and the matrices that take values at the nodes to sums over the sub-pixels of each pixel.
+
+use super::aligned::Aligned;
+use crate::kernels::lanes::Real;
+use std::f64::consts::PI;
+
+/// Chebyshev nodes of the first kind on (−1, 1), ascending, exactly symmetric.
+pub(crate) fn nodes(m: usize) -> Vec<f64> {
+    (0..m).map(|k| ((2 * k + 1) as f64 - m as f64) * PI / (2 * m) as f64).map(f64::sin).collect()
+}
+
+/// The Lagrange polynomials of the nodes at `x` (barycentric formula; `weights` are those of the nodes).
+fn lagrange(nodes: &[f64], weights: &[f64], x: f64, out: &mut [f64]) {
+    if let Some(at) = nodes.iter().position(|&node| node == x) {
+        out.fill(0.0);
+        out[at] = 1.0;
+        return;
+    }
+    let terms = nodes.iter().zip(weights).map(|(node, weight)| weight / (x - node));
+    out.iter_mut().zip(terms).for_each(|(value, term)| *value = term);
+    let scale = 1.0 / out.iter().sum::<f64>();
+    out.iter_mut().for_each(|value| *value *= scale);
+}
+
+/// Barycentric weights: (−1)^k sin((2k+1)π/2m).
+fn weights(m: usize) -> Vec<f64> {
+    let sign = |k: usize| if k.is_multiple_of(2) { 1.0 } else { -1.0 };
+    (0..m).map(|k| sign(k) * ((2 * k + 1) as f64 * PI / (2 * m) as f64).sin()).collect()
+}
+
+/// From values at `m` nodes along one direction of a tile to sums over the sub-pixels of its pixels.
+///
+/// Nodes and pixels are symmetric about the middle, so that even and odd parts are kept apart: with
+/// E± = ½(E(t, k) ± E(t, m−1−k)) and V± = V(k) ± V(m−1−k), pixel t is E⁺V⁺ + E⁻V⁻ and its mirror image E⁺V⁺ − E⁻V⁻.
+/// Half the pixels and half the nodes are stored, in groups of pixels: `[pixel / group][k][pixel % group]`,
+/// filled up with zeros.
+#[derive(Debug)]
+pub(crate) struct Interpolation<T> {
+    /// Number of nodes, even.
+    pub(crate) m: usize,
+    /// The nodes, between −1 and 1.
+    pub(crate) nodes: Vec<f64>,
+    /// Pixels.
+    pub(crate) pixels: usize,
+    /// In groups of the product's rows.
+    pub(crate) by_rows: Halves<T>,
+    /// In groups of the product's columns.
+    pub(crate) by_columns: Halves<T>,
+}
+
+/// Even and odd part.
+#[derive(Debug)]
+pub(crate) struct Halves<T> {
+    /// E⁺.
+    pub(crate) even: Aligned<T>,
+    /// E⁻.
+    pub(crate) odd: Aligned<T>,
+}
+
+impl<T: Real> Interpolation<T> {
+    /// For `m` nodes (even), `pixels` pixels of `oversample` sub-pixels, and the groups of the product.
+    pub(crate) fn new(
+        m: usize,
+        pixels: usize,
+        oversample: usize,
+        rows: usize,
+        columns: usize,
+    ) -> Interpolation<T> {
+        let (half_m, half) = (m / 2, pixels.div_ceil(2));
+        let points = (pixels * oversample) as f64;
+        let (nodes, weights) = (nodes(m), weights(m));
+        let mut one = vec![0.0; m];
+        let (mut even, mut odd) = (vec![0.0; half * half_m], vec![0.0; half * half_m]);
+        for t in 0..half {
+            let mut sum = vec![0.0; m];
+            for sub in 0..oversample {
+                let x = ((2 * (t * oversample + sub) + 1) as f64 - points) / points;
+                lagrange(&nodes, &weights, x, &mut one);
+                sum.iter_mut().zip(&one).for_each(|(sum, one)| *sum += one);
+            }
+            for k in 0..half_m {
+                even[t * half_m + k] = 0.5 * (sum[k] + sum[m - 1 - k]);
+                odd[t * half_m + k] = 0.5 * (sum[k] - sum[m - 1 - k]);
+            }
+        }
+        let grouped = |group: usize| {
+            let of = |matrix: &[f64]| {
+                let mut out = Aligned::zeros(half.next_multiple_of(group) * half_m);
+                for t in 0..half {
+                    for k in 0..half_m {
+                        let at = (t / group * half_m + k) * group + t % group;
+                        out[at] = T::of(matrix[t * half_m + k]);
+                    }
+                }
+                out
+            };
+            Halves { even: of(&even), odd: of(&odd) }
+        };
+        Interpolation { m, nodes, pixels, by_rows: grouped(rows), by_columns: grouped(columns) }
+    }
+}
