@@ -63,8 +63,8 @@ pub(crate) const F64: Precision = Precision { cosine: 4.0 * f64::EPSILON, ..SCAL
 /// Kernels in f32, which take the centres of blocks in f64.
 pub(crate) const F32: Precision = Precision {
     direction: SCALAR.direction,
-    phase: 4.0 * SINGLE,
-    arithmetic: 16.0 * SINGLE,
+    phase: 2.0 * SINGLE,
+    arithmetic: 8.0 * SINGLE,
     cosine: 4.0 * SINGLE,
     smallest: 1e-15,
     least: f32::MIN_POSITIVE as f64,
