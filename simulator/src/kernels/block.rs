@@ -1,5 +1,6 @@
 //! Rows of pixels, block by block: coordinates, factors, the sums, the end.
 
+use super::aligned::Aligned;
 use super::combos::{self, ANCHORED, ANCHORS, Coefficients, Combos, Start};
 use super::entry::FactorKind;
 use super::lanes::{Isa, Lanes, Mask};
@@ -32,7 +33,9 @@ pub(crate) struct Rows<'a, const K: usize> {
     pub(crate) plan: &'a Plan<K>,
     pub(crate) order: &'a Order,
     pub(crate) first_row: usize,
-    /// Whole rows, slow-major.
+    /// First column, and how many.
+    pub(crate) columns: [usize; 2],
+    /// These columns of some rows, slow-major.
     pub(crate) out: &'a mut [f32],
     pub(crate) scratch: &'a mut Scratch<K>,
     /// The last pixel that was rendered with interpolation on.
@@ -47,28 +50,28 @@ pub(crate) struct Scratch<const K: usize> {
     pub(crate) narrow_coefficients: Vec<Coefficients<f32, K>>,
     /// Starts of a chunk at the anchors of a part.
     pub(crate) narrow_starts: Vec<Start<f32, ANCHORS>>,
-    pub(crate) coordinates: [Vec<f64>; K],
-    pub(crate) narrow: [Vec<f32>; K],
+    pub(crate) coordinates: [Aligned<f64>; K],
+    pub(crate) narrow: [Aligned<f32>; K],
     /// 1/R.
-    inverse: Vec<f64>,
+    inverse: Aligned<f64>,
     /// A sum over combinations.
-    terms: Vec<f64>,
-    pub(crate) narrow_terms: Vec<f32>,
+    pub(crate) terms: Aligned<f64>,
+    pub(crate) narrow_terms: Aligned<f32>,
     /// The sum so far.
-    pub(crate) sum: Vec<f64>,
+    pub(crate) sum: Aligned<f64>,
     /// Ω·P in f32.
-    pub(crate) narrow_factor: Vec<f32>,
+    pub(crate) narrow_factor: Aligned<f32>,
     /// Solid angle of this sample, and of the first.
-    omega: Vec<f64>,
-    pub(crate) first_omega: Vec<f64>,
+    omega: Aligned<f64>,
+    pub(crate) first_omega: Aligned<f64>,
     /// Polarization factor of this source, and of the first that was not skipped; 0 as long as all were.
-    polarization: Vec<f64>,
-    first_polarization: Vec<f64>,
+    polarization: Aligned<f64>,
+    first_polarization: Aligned<f64>,
     /// Capture fraction of this sample, and of the first of its layer.
-    capture: Vec<f64>,
-    first_capture: Vec<f64>,
-    weight: Vec<f64>,
-    running: Vec<f64>,
+    capture: Aligned<f64>,
+    first_capture: Aligned<f64>,
+    weight: Aligned<f64>,
+    running: Aligned<f64>,
     /// For each vector, bits of its pixels.
     pub(crate) latched: Vec<u32>,
     pub(crate) active: Vec<u32>,
@@ -77,7 +80,7 @@ pub(crate) struct Scratch<const K: usize> {
     /// Sampled, and within the resolution limit.
     pub(crate) sampled: Vec<u32>,
     /// Where the last coordinate's coefficients were set for.
-    line: Option<[u64; 3]>,
+    pub(crate) line: Option<[u64; 3]>,
     /// Whether nothing was added to the raw sums yet.
     pub(crate) empty: bool,
 }
@@ -85,7 +88,8 @@ pub(crate) struct Scratch<const K: usize> {
 impl<const K: usize> Scratch<K> {
     /// For one thread.
     pub(crate) fn new(plan: &Plan<K>) -> Scratch<K> {
-        let numbers = || vec![0.0; BLOCK];
+        let numbers = || Aligned::zeros(BLOCK);
+        let narrow = || Aligned::zeros(if plan.narrow { BLOCK } else { 0 });
         Scratch {
             coefficients: plan.coefficients.clone(),
             narrow_coefficients: plan
@@ -96,12 +100,12 @@ impl<const K: usize> Scratch<K> {
                 .collect(),
             narrow_starts: vec![Start::zero(); if plan.narrow { plan.starts.len().min(CHUNK) } else { 0 }],
             coordinates: std::array::from_fn(|_| numbers()),
-            narrow: std::array::from_fn(|_| vec![0.0; if plan.narrow { BLOCK } else { 0 }]),
+            narrow: std::array::from_fn(|_| narrow()),
             inverse: numbers(),
             terms: numbers(),
-            narrow_terms: vec![0.0; if plan.narrow { BLOCK } else { 0 }],
+            narrow_terms: narrow(),
             sum: numbers(),
-            narrow_factor: vec![0.0; if plan.narrow { BLOCK } else { 0 }],
+            narrow_factor: narrow(),
             omega: numbers(),
             first_omega: numbers(),
             polarization: numbers(),
@@ -123,18 +127,21 @@ impl<const K: usize> Scratch<K> {
 /// Renders the rows.
 #[inline(always)]
 pub(crate) fn render<I: Isa, const K: usize>(rows: &mut Rows<K>) {
-    let width = rows.model.geometry.pixels[0];
+    let [column, width] = rows.columns;
     let [first, last, _, _] = rows.model.roi;
     rows.scratch.line = None;
     for row in 0..rows.out.len() / width {
         let start = row * width;
-        rows.out[start..start + first].fill(0.0);
-        rows.out[start + last + 1..start + width].fill(0.0);
+        let first = first.clamp(column, column + width);
+        let end = (last + 1).clamp(first, column + width);
+        rows.out[start..start + first - column].fill(0.0);
+        rows.out[start + end - column..start + width].fill(0.0);
         let mut at = first;
-        while at <= last {
-            let count = BLOCK.min(last + 1 - at);
-            let mut block = Pixels { spixel: rows.first_row + row, fpixel: at, count, at: start + at };
-            block.render::<I, K>(rows);
+        while at < end {
+            let count = BLOCK.min(end - at);
+            let pixels =
+                Pixels { spixel: rows.first_row + row, fpixel: at, count, at: start + at - column };
+            pixels.render::<I, K>(rows);
             at += count;
         }
     }
@@ -161,7 +168,7 @@ struct Sample {
 #[inline(always)]
 fn product<V: Lanes<Real = f64>, const K: usize>(
     coefficients: &[f64; K],
-    coordinates: &[Vec<f64>; K],
+    coordinates: &[Aligned<f64>; K],
     at: usize,
 ) -> V {
     let mut sum = V::of(0.0);
@@ -180,7 +187,7 @@ impl Pixels {
 
     /// Renders the block, again if one of its pixels has ended the interpolation of others.
     #[inline(always)]
-    fn render<I: Isa, const K: usize>(&mut self, rows: &mut Rows<K>) {
+    fn render<I: Isa, const K: usize>(&self, rows: &mut Rows<K>) {
         let lanes = if rows.plan.narrow { I::F32::LANES } else { I::F64::LANES };
         let position = self.spixel * rows.model.geometry.pixels[0] + self.fpixel;
         loop {
@@ -190,9 +197,9 @@ impl Pixels {
             }
             if rows.plan.slim {
                 if rows.plan.narrow {
-                    slim::render32::<I, K>(self, rows);
+                    slim::render32::<I, K>(self, rows, None);
                 } else {
-                    slim::render64::<I, K>(self, rows);
+                    slim::render64::<I, K>(self, rows, None);
                 }
                 self.special(rows);
                 return;
@@ -530,7 +537,7 @@ impl Pixels {
 
     /// Pixels that are not computed, and the one that is computed otherwise.
     #[inline(always)]
-    fn special<const K: usize>(&self, rows: &mut Rows<K>) {
+    pub(crate) fn special<const K: usize>(&self, rows: &mut Rows<K>) {
         let model = rows.model;
         if model.mask.is_none() && model.first_pass.is_none() {
             return;
@@ -580,10 +587,21 @@ impl<const K: usize> Line<K> {
         sub_s: u32,
         scratch: &mut Scratch<K>,
     ) -> Line<K> {
-        let geometry = &model.geometry;
-        let edge = geometry.pixel / f64::from(model.oversample);
+        let edge = model.geometry.pixel / f64::from(model.oversample);
         let along_slow = edge * (spixel as f64 * f64::from(model.oversample) + f64::from(sub_s)) + edge / 2.0;
-        let depth = f64::from(layer) * model.sensor.step;
+        Line::at(model, plan, along_slow, f64::from(layer) * model.sensor.step, scratch)
+    }
+
+    /// At a place along slow, at a depth.
+    #[inline(always)]
+    pub(crate) fn at(
+        model: &Model,
+        plan: &Plan<K>,
+        along_slow: f64,
+        depth: f64,
+        scratch: &mut Scratch<K>,
+    ) -> Line<K> {
+        let geometry = &model.geometry;
         let mut axes = [Vec3::new(0.0, 0.0, 0.0); K];
         if K != 2 {
             for (k, axis) in axes.iter_mut().enumerate() {

@@ -13,6 +13,7 @@
 //! Everything is written once over the vectors of [`lanes`], compiled for each [`Level`] in [`entry`], and chosen when
 //! the program runs.
 
+pub(crate) mod aligned;
 pub(crate) mod block;
 pub(crate) mod combos;
 pub(crate) mod entry;
@@ -23,8 +24,8 @@ mod level;
 pub(crate) mod math;
 pub(crate) mod plan;
 pub(crate) mod slim;
+pub(crate) mod smooth;
 pub(crate) mod sum;
-#[cfg_attr(not(test), expect(dead_code, reason = "the engine does not ask for smooth tiles yet"))]
 pub(crate) mod tiles;
 
 pub use level::{Level, LevelError};

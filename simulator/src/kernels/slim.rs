@@ -5,7 +5,8 @@
 //! there, and 1/R₀. Around it everything is small: with δ = f − f₀ and ε = δ(2f₀ + δ)/R₀², 1/R is (1 + g)/R₀, where
 //! g = (1 + ε)^−½ − 1 comes from its series without a difference of large numbers.
 
-use super::block::{CHUNK, Line, PART, Pixels, Rows, Scratch, add, plain_sum};
+use super::aligned::Aligned;
+use super::block::{BLOCK, CHUNK, Line, PART, Pixels, Rows, Scratch, add, plain_sum};
 use super::combos::{self, ANCHORED, ANCHORS, Combos};
 use super::entry::FactorKind;
 use super::lanes::{Isa, Lanes};
@@ -18,9 +19,13 @@ const LARGEST: f64 = 0.015;
 /// Coefficients of ε⁴ … ε in (1 + ε)^−½ − 1.
 const SERIES: [f64; 4] = [35.0 / 128.0, -5.0 / 16.0, 3.0 / 8.0, -0.5];
 
-/// Renders a block in f64.
+/// Renders a block in f64; the raw sums of its pixels may be `given`.
 #[inline(always)]
-pub(crate) fn render64<I: Isa, const K: usize>(pixels: &Pixels, rows: &mut Rows<K>) {
+pub(crate) fn render64<I: Isa, const K: usize>(
+    pixels: &Pixels,
+    rows: &mut Rows<K>,
+    given: Option<&[f64]>,
+) {
     let (model, plan) = (rows.model, rows.plan);
     let scratch = &mut *rows.scratch;
     let n = pixels.padded(I::F64::LANES * I::F64::GROUP);
@@ -28,13 +33,17 @@ pub(crate) fn render64<I: Isa, const K: usize>(pixels: &Pixels, rows: &mut Rows<
     let vectors = n / I::F64::LANES;
     let Scratch { sampled, active, .. } = &mut *scratch;
     sampled[..vectors].copy_from_slice(&active[..vectors]);
-    for sub_s in 0..model.oversample {
+    let samples = if given.is_some() { 1 } else { model.oversample };
+    for sub_s in 0..samples {
         let line = Line::new(model, plan, pixels.spixel, 0, sub_s, scratch);
-        for sub_f in 0..model.oversample {
+        for sub_f in 0..samples {
             if sub_s == 0 && sub_f == 0 {
                 coordinates64::<I, K, true>(model, &line, pixels.fpixel, sub_f, n, scratch);
             } else {
                 coordinates64::<I, K, false>(model, &line, pixels.fpixel, sub_f, n, scratch);
+            }
+            if given.is_some() {
+                continue;
             }
             plain_sum::<I, K>(plan, 0..plan.starts.len(), n, scratch);
         }
@@ -43,7 +52,8 @@ pub(crate) fn render64<I: Isa, const K: usize>(pixels: &Pixels, rows: &mut Rows<
     let water = if model.factors.background_in_sum { model.water * scale } else { 0.0 };
     let scale = scale * plan.scale;
     let out = &mut rows.out[pixels.at..pixels.at + pixels.count];
-    for ((out, sum), factor) in out.iter_mut().zip(&scratch.sum).zip(&scratch.first_omega) {
+    let sums = given.unwrap_or(&scratch.sum);
+    for ((out, sum), factor) in out.iter_mut().zip(sums).zip(&*scratch.first_omega) {
         *out = ((sum * scale + water) * factor) as f32;
     }
 }
@@ -126,35 +136,49 @@ impl Field {
     }
 }
 
-/// Renders a block in f32.
+/// Renders a block in f32; the raw sums of its pixels may be `given`.
 #[inline(always)]
-pub(crate) fn render32<I: Isa, const K: usize>(pixels: &Pixels, rows: &mut Rows<K>) {
+pub(crate) fn render32<I: Isa, const K: usize>(
+    pixels: &Pixels,
+    rows: &mut Rows<K>,
+    given: Option<&[f32]>,
+) {
     let n = pixels.padded(I::F32::LANES * I::F32::GROUP);
     let mut start = 0;
     while start < n {
         let end = n.min(start + PART);
-        part::<I, K>(pixels, rows, start, end);
+        part::<I, K>(pixels, rows, given, start, end);
         start = end;
     }
 }
 
 /// Renders the pixels of a block that share an anchor.
 #[inline(always)]
-fn part<I: Isa, const K: usize>(pixels: &Pixels, rows: &mut Rows<K>, start: usize, end: usize) {
+fn part<I: Isa, const K: usize>(
+    pixels: &Pixels,
+    rows: &mut Rows<K>,
+    given: Option<&[f32]>,
+    start: usize,
+    end: usize,
+) {
     let (model, plan) = (rows.model, rows.plan);
     let scratch = &mut *rows.scratch;
     let n = end - start;
-    let once = model.oversample == 1 && plan.starts.len() <= CHUNK;
+    let once = given.is_some() || (model.oversample == 1 && plan.starts.len() <= CHUNK);
+    let samples = if given.is_some() { 1 } else { model.oversample };
     if !once {
         scratch.sum[..n].fill(0.0);
     }
     let lanes = I::F32::LANES;
-    for sub_s in 0..model.oversample {
+    for sub_s in 0..samples {
         let line = Line::new(model, plan, pixels.spixel, 0, sub_s, scratch);
-        for sub_f in 0..model.oversample {
+        for sub_f in 0..samples {
             let centres = coordinates::<I, K>(rows.model, &line, pixels.fpixel + start, sub_f, n, scratch);
             if sub_s == 0 && sub_f == 0 {
                 factors::<I, K>(rows.model, &line, &centres, n, scratch);
+            }
+            if given.is_some() {
+                continue;
             }
             let Scratch {
                 coefficients,
@@ -201,12 +225,16 @@ fn part<I: Isa, const K: usize>(pixels: &Pixels, rows: &mut Rows<K>, start: usiz
     let water = if model.factors.background_in_sum { model.water * scale } else { 0.0 };
     let scale = scale * plan.scale;
     let last = pixels.count.min(end);
+    if let Some(given) = given {
+        let given = &given[start.min(last)..last];
+        scratch.narrow_terms[..given.len()].copy_from_slice(given);
+    }
     let out = &mut rows.out[pixels.at + start.min(last)..pixels.at + last];
     let Scratch { narrow_terms, narrow_factor, sum, .. } = scratch;
     // Ω·P·scale may be far from 1: the scale is split so that neither part leaves the range of f32.
     if once && water == 0.0 && scale.is_finite() && (1e-30..1e30).contains(&scale.abs()) {
         let scale = scale as f32;
-        for ((out, term), factor) in out.iter_mut().zip(&*narrow_terms).zip(&*narrow_factor) {
+        for ((out, term), factor) in out.iter_mut().zip(&**narrow_terms).zip(&**narrow_factor) {
             *out = term * scale * factor;
         }
     } else {
@@ -214,7 +242,7 @@ fn part<I: Isa, const K: usize>(pixels: &Pixels, rows: &mut Rows<K>, start: usiz
             sum[..n].fill(0.0);
             add(&mut sum[..n], &narrow_terms[..n], None);
         }
-        for ((out, sum), factor) in out.iter_mut().zip(&*sum).zip(&*narrow_factor) {
+        for ((out, sum), factor) in out.iter_mut().zip(&**sum).zip(&**narrow_factor) {
             *out = ((sum * scale + water) * f64::from(*factor)) as f32;
         }
     }
@@ -334,10 +362,38 @@ fn little<I: Isa, const K: usize>(
     of: [f64; 2],
     centres: &[[f64; ANCHORS]; K],
     anchor: usize,
-    narrow: &[Vec<f32>; K],
+    narrow: &[Aligned<f32>; K],
     at: usize,
 ) -> I::F32 {
     let at_anchor = I::F32::of(of[0] * centres[0][anchor] + of[1] * centres[K - 1][anchor]);
     let along_u = I::F32::of(of[0]).mul_add(I::F32::load(&narrow[0][at..]), at_anchor);
     I::F32::of(of[1]).mul_add(I::F32::load(&narrow[K - 1][at..]), along_u)
+}
+
+/// The raw sums at places `f` along fast of a line at `s` along slow, into the scratch memory's sums.
+#[inline(always)]
+pub(crate) fn nodes<I: Isa, const K: usize>(rows: &mut Rows<K>, s: f64, f: &[f64]) {
+    let (model, plan) = (rows.model, rows.plan);
+    let scratch = &mut *rows.scratch;
+    let group = if plan.narrow { I::F32::LANES * I::F32::GROUP } else { I::F64::LANES * I::F64::GROUP };
+    let n = f.len().next_multiple_of(group).min(BLOCK);
+    let line = Line::at(model, plan, s, 0.0, scratch);
+    let Scratch { coordinates, terms, .. } = &mut *scratch;
+    let last = f.last().copied().unwrap_or_default();
+    for (to, from) in terms[..n].iter_mut().zip(f.iter().copied().chain(std::iter::repeat(last))) {
+        *to = from - line.nearest;
+    }
+    let [u, v] = &mut coordinates[..] else { return };
+    let offset2 = I::F64::of(line.offset2);
+    let mut at = 0;
+    while at < n {
+        let f = I::F64::load(&terms[at..]);
+        let inverse = f.mul_add(f, offset2).rsqrt();
+        (f * inverse).store(&mut u[at..]);
+        inverse.store(&mut v[at..]);
+        at += I::F64::LANES;
+    }
+    scratch.empty = true;
+    scratch.sampled.fill(u32::MAX);
+    plain_sum::<I, K>(plan, 0..plan.starts.len(), n, scratch);
 }

@@ -4,7 +4,6 @@
 //! `docs/smooth-tiles.md` derives the bound. [`Smooth`] is made once for an experiment; [`Smooth::render`] does one tile,
 //! or says why it has to be summed pixel by pixel.
 
-mod aligned;
 mod bound;
 mod nodes;
 mod product;
@@ -195,6 +194,14 @@ impl<T: Real> Smooth<T> {
             reached,
             cost: [smooth, p_f * p_s * sub_pixels * terms],
         }
+    }
+
+    /// Whether it may pay for a tile: whether it would if the tile were as bright as can be.
+    ///
+    /// # Errors
+    /// Why not.
+    pub(crate) fn pays(&self, tile: Tile) -> Result<(), Direct> {
+        self.plan(tile, &self.growth(tile), self.sum.brightest()).map(drop)
     }
 
     /// Does one tile: sums over the sub-pixels of each pixel, in rows of `stride`, or says why it must be summed pixel by
