@@ -1,9 +1,10 @@
 //! The fast engine: the kernels for what an experiment asks for.
 
 use super::{Choice, Engine, Explanation, Order};
-use crate::kernels::block::{Rows, Scratch};
+use crate::kernels::block::Rows;
 use crate::kernels::entry::FactorKind;
 use crate::kernels::plan::{Plan, Split};
+use crate::kernels::scratch::Scratch;
 use crate::kernels::smooth::{Job, Tiles};
 use crate::kernels::tiles::{Buffers, Direct};
 use crate::kernels::{Dtype, Level};

@@ -5,11 +5,14 @@
 //! there, and 1/R₀. Around it everything is small: with δ = f − f₀ and ε = δ(2f₀ + δ)/R₀², 1/R is (1 + g)/R₀, where
 //! g = (1 + ε)^−½ − 1 comes from its series without a difference of large numbers.
 
-use super::block::{BLOCK, CHUNK, Line, PART, Pixels, Rows, Scratch, add, plain_sum};
+use super::add::{add, plain_sum};
+use super::block::{Pixels, Rows};
 use super::combos::{self, ANCHORED, ANCHORS, Combos};
 use super::entry::FactorKind;
 use super::lanes::{Isa, Lanes};
+use super::line::Line;
 use super::plan::{Field, Plan};
+use super::scratch::{BLOCK, CHUNK, PART, Scratch};
 use super::sum::{Block, Terms};
 use crate::physics::Model;
 use crate::units::R_E_SQUARED;

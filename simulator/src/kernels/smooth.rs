@@ -1,9 +1,10 @@
 //! Smooth tiles in the engine: what they cost at each level, and one tile from its nodes to its pixels.
 
-use super::block::{BLOCK, Pixels, Rows};
+use super::block::{Pixels, Rows};
 use super::entry::Nodes;
 use super::lanes::Isa;
 use super::plan::Plan;
+use super::scratch::BLOCK;
 use super::slim;
 use super::tiles::{Buffers, Costs, Direct, Smooth, Sum, Tile, Tolerance};
 use super::{Dtype, Level};
