@@ -109,7 +109,9 @@ impl<const K: usize> Plan<K> {
         let unlayered = !layered && kind != FactorKind::Tricubic;
         let end = model.factors.polarization == Applied::AtTheEnd
             && (model.factors.background_in_sum || !model.wet);
-        let slim = raw && K == 2 && unlayered && end;
+        // On a bright background an image shows the last digits of Ω and P, which f32 does not have.
+        let exact = !(narrow && model.wet);
+        let slim = raw && K == 2 && unlayered && end && exact;
         let largest =
             |grid: &HklGrid| grid.values.iter().fold(model.default_f.abs(), |most, f| most.max(f.abs()));
         let mut scale = lattice.scale;
