@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::compare::{FLOOR, LIMITS, compare, sum};
 use crate::image::Image;
-use crate::programs::workspace_root;
+use crate::programs::{binary, run, temporary_folder, workspace_root};
 
 /// One golden case.
 #[derive(Clone, Debug, Deserialize)]
@@ -87,6 +87,31 @@ pub fn whole_images() -> Option<PathBuf> {
 #[must_use]
 pub fn whole_image(golden: &Path, id: &str, figures: &Figures) -> Image {
     Image::read(&golden.join("images").join(format!("{id}.bin")), figures.width, figures.height)
+}
+
+/// Renders a golden case in a folder that holds links to the input files, where there are any.
+#[must_use]
+pub fn render_case(engine: &str, case: &Case, figures: &Figures, more: &[&str]) -> Image {
+    let dir = temporary_folder();
+    let inputs = whole_images().map(|golden| golden.join("inputs")).filter(|inputs| inputs.is_dir());
+    for input in inputs.into_iter().flat_map(|inputs| inputs.read_dir().into_iter().flatten().flatten()) {
+        let input = input.path().canonicalize().unwrap_or_else(|e| panic!("{}: {e}", input.path().display()));
+        let name = input.file_name().expect("a file name");
+        std::os::unix::fs::symlink(&input, dir.path().join(name)).expect("a link to an input file");
+    }
+    let mut words: Vec<&str> = case.args.iter().map(String::as_str).collect();
+    words.extend(["-noprogress", "-nonoise", "-nopgm", "-floatfile", "out.bin"]);
+    words.extend(more);
+    run(&binary(engine), &words, dir.path()).expect_code(0);
+    Image::read(&dir.path().join("out.bin"), figures.width, figures.height)
+}
+
+/// Whether a case reads files that only the golden folder has.
+#[must_use]
+pub fn needs_inputs(case: &Case) -> bool {
+    let extension =
+        |word: &String| word.rsplit_once('.').is_some_and(|(_, e)| ["hkl", "mat", "img", "txt"].contains(&e));
+    case.args.iter().any(extension)
 }
 
 /// Everything in which `image` differs from the figures of the original; empty when it agrees.

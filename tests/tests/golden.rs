@@ -2,33 +2,11 @@
 
 use bragg_tests::compare::{LIMITS, compare};
 use bragg_tests::golden::{
-    self, Case, Figures, cases, disagreements, figures, whole_disagreement, whole_image, whole_images,
+    self, cases, disagreements, figures, needs_inputs, render_case, whole_disagreement, whole_image,
+    whole_images,
 };
 use bragg_tests::image::Image;
-use bragg_tests::programs::{ENGINES, binary, not_run, run, temporary_folder};
-
-/// Renders a golden case in a folder that holds links to the input files, where there are any.
-fn render_case(engine: &str, case: &Case, figures: &Figures, more: &[&str]) -> Image {
-    let dir = temporary_folder();
-    let inputs = whole_images().map(|golden| golden.join("inputs")).filter(|inputs| inputs.is_dir());
-    for input in inputs.into_iter().flat_map(|inputs| inputs.read_dir().into_iter().flatten().flatten()) {
-        let input = input.path().canonicalize().expect("an input file");
-        let name = input.file_name().expect("a file name");
-        std::os::unix::fs::symlink(&input, dir.path().join(name)).expect("a link to an input file");
-    }
-    let mut words: Vec<&str> = case.args.iter().map(String::as_str).collect();
-    words.extend(["-noprogress", "-nonoise", "-nopgm", "-floatfile", "out.bin"]);
-    words.extend(more);
-    run(&binary(engine), &words, dir.path()).expect_code(0);
-    Image::read(&dir.path().join("out.bin"), figures.width, figures.height)
-}
-
-/// Whether a case reads files that only the golden folder has.
-fn needs_inputs(case: &Case) -> bool {
-    let extension =
-        |word: &String| word.rsplit_once('.').is_some_and(|(_, e)| ["hkl", "mat", "img", "txt"].contains(&e));
-    case.args.iter().any(extension)
-}
+use bragg_tests::programs::{ENGINES, not_run};
 
 #[test]
 fn every_engine_agrees_with_the_original() {

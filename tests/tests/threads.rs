@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use bragg_tests::programs::{ENGINES, binary, run, run_with, temporary_folder};
+use bragg_tests::programs::{ENGINES, binary, not_run, run, run_with, temporary_folder};
+use nanobragg::kernels::Level;
 
 const CASE: &str = "-default_F 50 -cell 100 120 140 90 90 90 -lambda 1 -Na 3 -Nb 7 -Nc 11 -distance 60 \
     -pixel 0.2 -detpixels_x 130 -detpixels_y 97 -polar 0.9 -oversample 2 -noprogress -nonoise -nopgm";
@@ -30,6 +31,24 @@ fn one_two_and_three_threads_give_identical_bytes() {
             assert!(one == image(engine, &[], &environment), "{engine}, {threads} threads by environment");
         }
         assert!(one == image(engine, &[], &BTreeMap::new()), "{engine}, threads left out");
+    }
+}
+
+#[test]
+fn no_level_and_no_type_of_numbers_depends_on_the_number_of_threads() {
+    for level in Level::ALL {
+        if !level.is_available() {
+            not_run(&format!("threads with --simd {level}: this machine does not have it"));
+            continue;
+        }
+        for dtype in ["f64", "f32"] {
+            let words = |threads| ["--simd", level.name(), "--dtype", dtype, "--threads", threads];
+            let one = image("nanobragg", &words("1"), &BTreeMap::new());
+            for threads in ["2", "3"] {
+                let more = image("nanobragg", &words(threads), &BTreeMap::new());
+                assert!(one == more, "{level}, {dtype}, {threads} threads");
+            }
+        }
     }
 }
 

@@ -1,11 +1,16 @@
 //! The fast engine: the kernels for what an experiment asks for.
 
 use super::{Choice, Engine, Explanation, Order};
-use crate::kernels::block::{Rows, Scratch};
+use crate::kernels::block::Rows;
 use crate::kernels::entry::FactorKind;
 use crate::kernels::plan::{Plan, Split};
+use crate::kernels::scratch::Scratch;
+use crate::kernels::smooth::{Job, Tiles};
+use crate::kernels::tiles::{Buffers, Direct};
 use crate::kernels::{Dtype, Level};
 use crate::physics::Model;
+use crate::spans::{self, Stage};
+use rayon::prelude::*;
 use std::sync::{Mutex, PoisonError};
 
 /// How far a fast axis may be from a unit vector to count as one.
@@ -32,35 +37,95 @@ enum Prepared {
 #[derive(Debug)]
 struct Stock<const K: usize> {
     plan: Plan<K>,
-    scratch: Mutex<Vec<Scratch<K>>>,
+    /// Smooth tiles, or why there are none.
+    tiles: Result<Tiles, Direct>,
+    memory: Mutex<Vec<Memory<K>>>,
+}
+
+/// What one thread needs.
+#[derive(Debug)]
+struct Memory<const K: usize> {
+    scratch: Scratch<K>,
+    wide: Buffers<f64>,
+    narrow: Buffers<f32>,
 }
 
 impl<const K: usize> Stock<K> {
-    fn new(model: &Model, level: Level, dtype: Dtype) -> (Stock<K>, Option<&'static str>) {
-        let (plan, wide) = Plan::new(model, level, dtype);
-        (Stock { plan, scratch: Mutex::new(Vec::new()) }, wide)
+    fn new(model: &Model, level: Level, choice: &Choice) -> (Stock<K>, Option<&'static str>) {
+        let (plan, wide) = Plan::new(model, level, choice.dtype);
+        let tiles = if choice.tiles { Tiles::new(model, &plan, level) } else { Err(Direct::Unwanted) };
+        (Stock { plan, tiles, memory: Mutex::new(Vec::new()) }, wide)
     }
 
     fn render(&self, model: &Model, order: &Order, first_row: usize, out: &mut [f32]) -> Option<usize> {
-        let stock = || self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = stock().pop();
-        let mut scratch = known.unwrap_or_else(|| Scratch::new(&self.plan));
-        let mut rows = Rows {
-            model,
-            plan: &self.plan,
-            order,
-            first_row,
-            out,
-            scratch: &mut scratch,
-            last_unlatched: None,
+        let width = model.geometry.pixels[0];
+        let Ok(tiles) = &self.tiles else {
+            return self.columns(model, order, None, [first_row, 0], width, out);
         };
+        // Whole tiles: those at the edges may be narrower or lower. Each is rendered by itself, then put into its place.
+        let (edge, height) = (tiles.edge, out.len() / width);
+        let [first, last, _, _] = model.roi;
+        out.fill(0.0);
+        let corners: Vec<[usize; 2]> = (0..height)
+            .step_by(edge)
+            .flat_map(|row| (first..=last).step_by(edge).map(move |column| [row, column]))
+            .collect();
+        let done: Vec<Vec<f32>> = corners
+            .par_iter()
+            .with_max_len(1)
+            .map(|&[row, column]| {
+                let (wide, high) = (edge.min(last + 1 - column), edge.min(height - row));
+                let mut tile = vec![0.0; wide * high];
+                self.columns(model, order, Some(tiles), [first_row + row, column], wide, &mut tile);
+                tile
+            })
+            .collect();
+        for (tile, [row, column]) in done.iter().zip(corners) {
+            let wide = edge.min(last + 1 - column);
+            for (from, to) in tile.chunks_exact(wide).zip(out[row * width..].chunks_mut(width)) {
+                to[column..column + wide].copy_from_slice(from);
+            }
+        }
+        None
+    }
+
+    /// Renders columns of rows: as a tile where that is asked for and can be, else pixel by pixel.
+    fn columns(
+        &self,
+        model: &Model,
+        order: &Order,
+        tiles: Option<&Tiles>,
+        [first_row, column]: [usize; 2],
+        width: usize,
+        out: &mut [f32],
+    ) -> Option<usize> {
+        let stock = || self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = stock().pop();
+        let mut memory = known.unwrap_or_else(|| Memory {
+            scratch: Scratch::new(&self.plan),
+            wide: Buffers::default(),
+            narrow: Buffers::default(),
+        });
+        let Memory { scratch, wide, narrow } = &mut memory;
+        let columns = [column, width];
+        let plan = &self.plan;
+        let mut rows = Rows { model, plan, order, first_row, columns, out, scratch, last_unlatched: None };
+        let nodes = plan.kernels.nodes;
         // SAFETY: the plan's kernels are those of a level that is available.
-        #[expect(unsafe_code, reason = "a function of an instruction set that was found")]
+        #[expect(unsafe_code, reason = "functions of an instruction set that was found")]
         unsafe {
-            (self.plan.kernels.render)(&mut rows);
+            let smooth = match tiles {
+                Some(tiles) => {
+                    (plan.kernels.tile)(&mut Job { rows: &mut rows, tiles, wide, narrow, nodes }).is_ok()
+                }
+                None => false,
+            };
+            if !smooth {
+                (plan.kernels.render)(&mut rows);
+            }
         }
         let last = rows.last_unlatched;
-        stock().push(scratch);
+        stock().push(memory);
         last
     }
 }
@@ -72,10 +137,10 @@ impl Fast {
         let geometry = &model.geometry;
         let flat = !geometry.curved && (geometry.fast.dot(geometry.fast) - 1.0).abs() < UNIT;
         let (plan, wide) = if flat {
-            let (stock, wide) = Stock::new(model, level, choice.dtype);
+            let (stock, wide) = Stock::new(model, level, choice);
             (Prepared::Flat(stock), wide)
         } else {
-            let (stock, wide) = Stock::new(model, level, choice.dtype);
+            let (stock, wide) = Stock::new(model, level, choice);
             (Prepared::General(stock), wide)
         };
         let dtype = if wide.is_some() { Dtype::F64 } else { choice.dtype };
@@ -93,6 +158,17 @@ impl Engine for Fast {
             Prepared::Flat(stock) => stock.render(model, order, first_row, out),
             Prepared::General(stock) => stock.render(model, order, first_row, out),
         }
+    }
+
+    fn rows_together(&self) -> usize {
+        match &self.plan {
+            Prepared::Flat(Stock { tiles: Ok(tiles), .. }) => tiles.edge,
+            _ => 1,
+        }
+    }
+
+    fn band(&self) -> Stage {
+        if self.rows_together() > 1 { spans::BAND_OF_TILES } else { spans::BAND_OF_PIXELS }
     }
 
     fn explain(&self, model: &Model) -> Explanation {
@@ -127,6 +203,16 @@ impl Engine for Fast {
                 }
             ),
         ];
+        lines.push(match &self.plan {
+            Prepared::Flat(Stock { tiles: Ok(tiles), .. }) => format!(
+                "smooth tiles of {0} × {0} pixels, interpolated where that is proven to be as good and faster",
+                tiles.edge
+            ),
+            Prepared::Flat(Stock { tiles: Err(why), .. }) | Prepared::General(Stock { tiles: Err(why), .. }) => {
+                format!("pixel by pixel: {why}")
+            }
+            Prepared::General(Stock { tiles: Ok(_), .. }) => "smooth tiles".to_owned(),
+        });
         if let Some(why) = self.wide {
             lines.push(format!("f64 and not f32: {why}"));
         }

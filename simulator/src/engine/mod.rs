@@ -37,6 +37,16 @@ pub trait Engine: Send + Sync {
     /// become 0. Returns the last pixel, as a position in the image, that was rendered with interpolation on.
     fn render_band(&self, model: &Model, order: &Order, first_row: usize, out: &mut [f32]) -> Option<usize>;
 
+    /// Bands should have a multiple of so many rows, counted from the first of the region of interest.
+    fn rows_together(&self) -> usize {
+        1
+    }
+
+    /// The span of a band.
+    fn band(&self) -> spans::Stage {
+        spans::BAND
+    }
+
     /// What it does with an experiment, and why.
     fn explain(&self, model: &Model) -> Explanation;
 }
@@ -213,7 +223,7 @@ impl Simulator {
         after.fill(0.0);
         // A second pass may follow, and both together keep to the limit.
         let most_bands = if order.may_latch() { spans::MOST_BANDS / 2 } else { spans::MOST_BANDS };
-        let band_rows = (last - first + 1).div_ceil(most_bands);
+        let band_rows = (last - first + 1).div_ceil(most_bands).next_multiple_of(self.engine.rows_together());
         let done = AtomicUsize::new(0);
         // The threads of the pool have no subscriber of their own: they use the caller's.
         let dispatch = tracing::dispatcher::get_default(Clone::clone);
@@ -221,7 +231,7 @@ impl Simulator {
             let (row, count) = (first + band * band_rows, out.len() / width);
             let unlatched = tracing::dispatcher::with_default(&dispatch, || {
                 // As `Display`: tracing-chrome puts quotes into text that is recorded as such.
-                let loop_id = tracing::field::display(spans::BAND.loop_id.unwrap_or_default());
+                let loop_id = self.engine.band().loop_id.map(tracing::field::display);
                 let _span =
                     tracing::info_span!(target: spans::TARGET, "band", loop_id, first_row = row, rows = count).entered();
                 self.engine.render_band(&self.model, &order, row, out)

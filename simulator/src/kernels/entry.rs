@@ -9,7 +9,10 @@ use super::combos::{ANCHORS, Combos};
 use super::factor::{Constant, Factor, Nearest, Tricubic};
 use super::lanes::Lanes;
 use super::lattice::{Form, Gauss, Polynomial, Round, Shape, Sines, Tophat};
+use super::slim;
+use super::smooth::{self, Job};
 use super::sum::{self, Block, Running, Terms};
+use super::tiles::Direct;
 
 /// How structure factors are found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +33,11 @@ pub(crate) type RunningSum<const K: usize> =
     unsafe fn(&Terms<f64>, Combos<f64, K, 1>, &mut Block<f64, K>, &mut Running);
 /// [`block::render`] of one level.
 pub(crate) type Render<const K: usize> = unsafe fn(&mut Rows<K>);
+
+/// [`slim::nodes`] of one level.
+pub(crate) type Nodes<const K: usize> = unsafe fn(&mut Rows<K>, f64, &[f64]);
+/// [`smooth::render`] of one level.
+pub(crate) type RenderTile<const K: usize> = unsafe fn(&mut Job<K>) -> Result<(), Direct>;
 
 /// A [`FactorKind`] as a type.
 trait Kind {
@@ -75,7 +83,7 @@ macro_rules! choose {
 
 /// The functions of one level.
 macro_rules! level {
-    ($module:ident, $isa:path, $group64:literal, $group32:literal, $(#[$feature:meta])*) => {
+    ($module:ident, $isa:path, $group64:literal, $group32:literal, [$rows:literal, $columns:literal, $wide:literal], $(#[$feature:meta])*) => {
         mod $module {
             use super::*;
             use crate::kernels::lanes::Isa;
@@ -119,6 +127,24 @@ macro_rules! level {
                 block::render::<$isa, K>(rows);
             }
 
+            $(#[$feature])*
+            fn nodes_of<const K: usize>(rows: &mut Rows<K>, s: f64, f: &[f64]) {
+                slim::nodes::<$isa, K>(rows, s, f);
+            }
+
+            $(#[$feature])*
+            fn tile_of<const K: usize>(job: &mut Job<K>) -> Result<(), Direct> {
+                smooth::render::<$isa, K, $rows, $columns, $wide>(job)
+            }
+
+            pub(super) fn nodes<const K: usize>() -> Nodes<K> {
+                nodes_of::<K>
+            }
+
+            pub(super) fn tile<const K: usize>() -> RenderTile<K> {
+                tile_of::<K>
+            }
+
             pub(super) fn choose64<const K: usize>(form: Form, kind: FactorKind) -> Sum<f64, K, 1> {
                 choose!(plain64, form, kind)
             }
@@ -139,12 +165,12 @@ macro_rules! level {
 }
 
 #[cfg(target_arch = "x86_64")]
-level!(avx512, crate::kernels::lanes::x86::Avx512, 4, 4, #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx2,fma")]);
+level!(avx512, crate::kernels::lanes::x86::Avx512, 4, 4, [4, 1, 4], #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx2,fma")]);
 #[cfg(target_arch = "x86_64")]
-level!(avx2, crate::kernels::lanes::x86::Avx2, 2, 2, #[target_feature(enable = "avx2,fma")]);
+level!(avx2, crate::kernels::lanes::x86::Avx2, 2, 2, [4, 2, 2], #[target_feature(enable = "avx2,fma")]);
 #[cfg(target_arch = "aarch64")]
-level!(neon, crate::kernels::lanes::neon::Neon, 4, 4, #[target_feature(enable = "neon")]);
-level!(plain, crate::kernels::lanes::plain::Plain, 1, 1,);
+level!(neon, crate::kernels::lanes::neon::Neon, 4, 4, [4, 2, 2], #[target_feature(enable = "neon")]);
+level!(plain, crate::kernels::lanes::plain::Plain, 1, 1, [2, 1, 1],);
 
 /// `$module::$function(…)` of a level.
 macro_rules! of_level {
@@ -170,6 +196,8 @@ pub(crate) struct Kernels<const K: usize> {
     pub(crate) sum32: Sum<f32, K, ANCHORS>,
     pub(crate) running: RunningSum<K>,
     pub(crate) render: Render<K>,
+    pub(crate) nodes: Nodes<K>,
+    pub(crate) tile: RenderTile<K>,
 }
 
 impl<const K: usize> Kernels<K> {
@@ -181,6 +209,8 @@ impl<const K: usize> Kernels<K> {
             sum32: of_level!(level, choose32::<K>(form, kind)),
             running: of_level!(level, choose_running::<K>(form, kind)),
             render: of_level!(level, render::<K>()),
+            nodes: of_level!(level, nodes::<K>()),
+            tile: of_level!(level, tile::<K>()),
         }
     }
 }

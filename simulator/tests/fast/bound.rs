@@ -63,8 +63,8 @@ pub(crate) const F64: Precision = Precision { cosine: 4.0 * f64::EPSILON, ..SCAL
 /// Kernels in f32, which take the centres of blocks in f64.
 pub(crate) const F32: Precision = Precision {
     direction: SCALAR.direction,
-    phase: 4.0 * SINGLE,
-    arithmetic: 16.0 * SINGLE,
+    phase: 2.0 * SINGLE,
+    arithmetic: 8.0 * SINGLE,
     cosine: 4.0 * SINGLE,
     smallest: 1e-15,
     least: f32::MIN_POSITIVE as f64,
@@ -74,7 +74,7 @@ pub(crate) const F32: Precision = Precision {
 const SINGLE: f64 = f32::EPSILON as f64;
 
 /// Pixels from the centre of a block of f32 to its edge.
-const HALF_BLOCK: f64 = 64.0;
+const HALF_BLOCK: f64 = 8.0;
 
 /// What a pixel may be off by.
 #[derive(Clone, Copy, Debug, Default)]

@@ -66,6 +66,61 @@ fn any(draw: &mut Draw) -> Experiment {
     experiment
 }
 
+/// The experiment of a seed whose image is smooth: one structure factor, few cells, many terms, many small pixels.
+pub(crate) fn smooth(seed: u64) -> Experiment {
+    let mut draw = Draw::new(seed);
+    let edges: [f64; 3] = std::array::from_fn(|_| draw.between(40.0, 120.0));
+    let cells: [u32; 3] = std::array::from_fn(|_| draw.whole(1, 9));
+    let wavelength = draw.scale(1.0, 6.0);
+    let pixels = [draw.whole(100, 180), draw.whole(70, 150)];
+    // Cycles of the finest fringe from pixel to pixel.
+    let finest =
+        edges.iter().zip(cells).map(|(edge, n)| edge * f64::from(n)).fold(0.0, f64::max) / wavelength;
+    let distance = draw.between(0.05, 0.3);
+    let pixel = distance * draw.scale(0.01, 0.06) / finest;
+    let size = pixels.map(|count| f64::from(count) * pixel);
+    let mut experiment = Experiment {
+        crystal: Crystal {
+            cell: Some(Cell { edges, angles: draw.triple(15.0).map(|x| 90.0 + x) }),
+            cells: cells.map(Some),
+            default_f: 50.0,
+            misset: Misset::Angles(draw.triple(3.0)),
+            mosaic_spread: Some(draw.scale(1e-4, 0.02)),
+            mosaic_domains: Some(draw.whole(5, 30)),
+            ..Crystal::default()
+        },
+        beam: Beam {
+            wavelength: wavelength * 1e-10,
+            polarization: Some(draw.between(0.0, 1.0)),
+            ..Beam::default()
+        },
+        oddities: draw.of(&[Oddities::nanobragg(), Oddities::none(), Oddities::oracle()]),
+        ..Experiment::default()
+    };
+    experiment.detector.pixels = pixels.map(Some);
+    experiment.detector.pixel = pixel;
+    experiment.detector.distance = distance;
+    experiment.detector.beam_centre = size.map(|size| Some(size * draw.between(-0.2, 1.2)));
+    experiment.detector.rotation = draw.triple(0.3);
+    if draw.chance(0.5) {
+        experiment.beam.dispersion = Steps { range: Some(0.02), step: None, count: Some(draw.whole(2, 3)) };
+    }
+    if draw.chance(0.4) {
+        experiment.sampling.oscillation = Steps { range: Some(0.01), step: None, count: Some(2) };
+        experiment.sampling.phi = draw.of(&[0.0, 0.2]);
+    }
+    if draw.chance(0.3) {
+        experiment.detector.thickness = Some(1e-4);
+        experiment.detector.layers = Some(2);
+    }
+    if draw.chance(0.4) {
+        experiment.sampling.roi =
+            Some([draw.whole(0, 40), draw.whole(60, 99), draw.whole(0, 30), draw.whole(45, 200)]);
+    }
+    experiment.sampling.oversample = Some(draw.of(&[1, 1, 2]));
+    experiment
+}
+
 /// Terms of one pixel, the layers of the sensor left out.
 fn terms(sampling: &Sampling, beam: &Beam, crystal: &Crystal) -> u32 {
     let count = |steps: &Steps| steps.count.unwrap_or(1);

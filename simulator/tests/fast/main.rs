@@ -18,11 +18,13 @@ use nanobragg::experiment::{Convention, Shape};
 use nanobragg::oddities::Oddities;
 use nanobragg::physics::Model;
 use nanobragg::physics::model::Applied;
+use std::ops::Range;
+use variants::Variant;
 
 /// Random experiments, unless the environment has another number.
 const CASES: u64 = 400;
 
-fn seeds() -> std::ops::Range<u64> {
+fn seeds() -> Range<u64> {
     let number = |name: &str| {
         let text = std::env::var(name).ok()?;
         Some(text.parse().expect("NB_FAST_CASES and NB_FAST_SEED are whole numbers"))
@@ -44,11 +46,27 @@ fn every_engine_keeps_to_the_bound() {
     for level in variants::not_here() {
         println!("NOT RUN: this machine does not have {level}");
     }
-    let variants = variants::all();
+    hold_all(&variants::direct(), seeds(), experiments::experiment);
+}
+
+#[test]
+fn smooth_tiles_keep_to_the_bound() {
+    let seeds = seeds();
+    hold_all(
+        &variants::with_tiles(),
+        seeds.start..seeds.start + seeds.count() as u64 / 25 + 1,
+        experiments::smooth,
+    );
+}
+
+/// Holds every variant on every experiment of some seeds.
+fn hold_all(variants: &[Variant], seeds: Range<u64>, experiment: fn(u64) -> Experiment) {
+    let many = seeds.clone().count() >= 10;
     let mut all = vec![Held::default(); variants.len()];
     let mut failed = Vec::new();
-    for seed in seeds() {
-        let (experiment, model) = random(seed);
+    for seed in seeds {
+        let experiment = experiment(seed);
+        let model = Model::new(&experiment, None).expect("a possible experiment");
         let [wide, narrow] = [F64, F32].map(|precision| bounds(&model, precision));
         for (variant, all) in variants.iter().zip(&mut all) {
             let image = variant.render(&experiment, 1 + seed as usize % 3);
@@ -71,7 +89,7 @@ fn every_engine_keeps_to_the_bound() {
         );
         let share = all.exempt as f64 / all.pixels as f64;
         let limit = if variant.narrow() { 0.05 } else { 0.005 };
-        assert!(share < limit || seeds().count() < 100, "{}: {share} of the pixels are exempt", variant.name);
+        assert!(share < limit || !many, "{}: {share} of the pixels are exempt", variant.name);
         // Two values that differ by a share of f32's last place are rounded apart in that share of cases.
         assert!(all.differ as f64 <= all.may_differ + 10.0, "{}: {} differ", variant.name, all.differ);
     }
@@ -80,15 +98,15 @@ fn every_engine_keeps_to_the_bound() {
 
 #[test]
 fn no_image_depends_on_the_number_of_threads() {
-    for variant in variants::all() {
-        for seed in seeds().step_by(5) {
-            let (experiment, _) = random(seed);
+    for variant in variants::direct().into_iter().chain(variants::with_tiles()) {
+        let smooth = seeds().take(4).map(experiments::smooth);
+        for (seed, experiment) in seeds().step_by(5).map(experiments::experiment).chain(smooth).enumerate() {
             let bits = |threads| -> Vec<u32> {
                 variant.render(&experiment, threads).iter().map(|x| x.to_bits()).collect()
             };
             let one = bits(1);
             for threads in [2, 3] {
-                assert!(bits(threads) == one, "{}, seed {seed}, {threads} threads", variant.name);
+                assert!(bits(threads) == one, "{}, number {seed}, {threads} threads", variant.name);
             }
         }
     }

@@ -4,7 +4,6 @@
 //! `docs/smooth-tiles.md` derives the bound. [`Smooth`] is made once for an experiment; [`Smooth::render`] does one tile,
 //! or says why it has to be summed pixel by pixel.
 
-mod aligned;
 mod bound;
 mod nodes;
 mod product;
@@ -21,6 +20,8 @@ use crate::kernels::lanes::{Lanes, Real};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// A tile is worth its while if it takes less than this part of the time that its pixels take: costs are estimates.
+const WORTH_IT: f64 = 0.8;
 /// Most nodes in one direction.
 const MOST_NODES: usize = 512;
 /// Points in each direction at which a tile is looked at before it is planned.
@@ -173,7 +174,7 @@ impl<T: Real> Smooth<T> {
             }
             let plan = self.of_nodes(tile, growth, reached, nodes);
             if plan.bound <= self.tolerance.left(nodes) * reached {
-                return if plan.cost[0] < plan.cost[1] { Ok(plan) } else { Err(Direct::Cheaper) };
+                return if plan.cost[0] < WORTH_IT * plan.cost[1] { Ok(plan) } else { Err(Direct::Cheaper) };
             }
         }
         Err(Direct::Rounding)
@@ -195,6 +196,14 @@ impl<T: Real> Smooth<T> {
             reached,
             cost: [smooth, p_f * p_s * sub_pixels * terms],
         }
+    }
+
+    /// Whether it may pay for a tile: whether it would if the tile were as bright as can be.
+    ///
+    /// # Errors
+    /// Why not.
+    pub(crate) fn pays(&self, tile: Tile) -> Result<(), Direct> {
+        self.plan(tile, &self.growth(tile), self.sum.brightest()).map(drop)
     }
 
     /// Does one tile: sums over the sub-pixels of each pixel, in rows of `stride`, or says why it must be summed pixel by

@@ -1,6 +1,6 @@
 //! Chebyshev nodes, and the matrices that take values at the nodes to sums over the sub-pixels of each pixel.
 
-use super::aligned::Aligned;
+use crate::kernels::aligned::Aligned;
 use crate::kernels::lanes::Real;
 use std::f64::consts::PI;
 

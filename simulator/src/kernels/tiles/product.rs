@@ -3,8 +3,8 @@
 //! Written once over [`Lanes`] and always inlined, so that it becomes part of the function of a level that it is called
 //! from.
 
-use super::aligned::Aligned;
 use super::nodes::Interpolation;
+use crate::kernels::aligned::Aligned;
 use crate::kernels::lanes::{Lanes, Real};
 
 /// Most columns that are summed at a time.
@@ -105,7 +105,11 @@ fn sums<V: Lanes, const ROWS: usize, const WIDE: usize>(
 ) -> [[V; WIDE]; ROWS] {
     let mut sums = [[V::splat(V::Real::default()); WIDE]; ROWS];
     for (k, columns) in (0..depth).zip(columns.chunks_exact(WIDE * V::LANES)) {
-        let columns: [V; WIDE] = std::array::from_fn(|c| V::load(&columns[c * V::LANES..]));
+        let from = columns;
+        let mut columns = [V::splat(V::Real::default()); WIDE];
+        for c in 0..WIDE {
+            columns[c] = V::load(&from[c * V::LANES..]);
+        }
         for (r, sums) in sums.iter_mut().enumerate() {
             let factor = V::splat(factor(k, r));
             for (sum, column) in sums.iter_mut().zip(columns) {
@@ -193,7 +197,9 @@ fn split<V: Lanes>(
             right[..half_f].reverse();
         }
         for first in (0..width).step_by(V::LANES) {
-            let [a, b, c, d] = [&*near, &*near_mirror, &*far, &*far_mirror].map(|q| V::load(&q[first..]));
+            // Without closures here and below: they would not be compiled for the level.
+            let (a, b) = (V::load(&near[first..]), V::load(&near_mirror[first..]));
+            let (c, d) = (V::load(&far[first..]), V::load(&far_mirror[first..]));
             let (even, odd, even_far, odd_far) = (a + b, a - b, c + d, c - d);
             let at = (first / columns * half_s + k) * columns + first % columns;
             (even + even_far).store(&mut pp[at..]);

@@ -10,6 +10,9 @@ use crate::physics::vector::Vec3;
 /// Why a tile, or a whole image, is summed pixel by pixel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Direct {
+    /// Nobody wants them.
+    #[error("--tiles off")]
+    Unwanted,
     /// The sum is not band-limited: its values have edges or cusps.
     #[error("only the square shape is band-limited")]
     Shape,

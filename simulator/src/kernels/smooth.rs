@@ -1,0 +1,166 @@
+//! Smooth tiles in the engine: what they cost at each level, and one tile from its nodes to its pixels.
+
+use super::block::{Pixels, Rows};
+use super::entry::Nodes;
+use super::lanes::Isa;
+use super::plan::Plan;
+use super::scratch::BLOCK;
+use super::slim;
+use super::tiles::{Buffers, Costs, Direct, Smooth, Sum, Tile, Tolerance};
+use super::{Dtype, Level};
+use crate::physics::Model;
+
+/// Edges that tiles may have.
+const EDGES: [usize; 4] = [64, 128, 192, 256];
+
+/// Tiles in the type of the sums.
+#[derive(Debug)]
+pub(crate) enum Typed {
+    Wide(Smooth<f64>),
+    Narrow(Smooth<f32>),
+}
+
+/// The tiles of an experiment.
+#[derive(Debug)]
+pub(crate) struct Tiles {
+    pub(crate) edge: usize,
+    pub(crate) smooth: Typed,
+}
+
+impl Tiles {
+    /// Tiles for an experiment, or why there are none.
+    pub(crate) fn new<const K: usize>(model: &Model, plan: &Plan<K>, level: Level) -> Result<Tiles, Direct> {
+        let sum = Sum::new(model)?;
+        if !plan.slim {
+            return Err(Direct::Factors);
+        }
+        let dtype = if plan.narrow { Dtype::F32 } else { Dtype::F64 };
+        let (costs, groups) = costs(level, dtype);
+        let scale = plan.lattice.scale;
+        let (edge, smooth) = match dtype {
+            Dtype::F64 => {
+                let smooth = Smooth::new(sum, costs, Tolerance::F64, groups, scale);
+                (smooth.best_edge(&EDGES), Typed::Wide(smooth))
+            }
+            Dtype::F32 => {
+                let smooth = Smooth::new(sum, costs, Tolerance::F32, groups, scale);
+                (smooth.best_edge(&EDGES), Typed::Narrow(smooth))
+            }
+        };
+        let edge = edge.ok_or(Direct::Cheaper)?;
+        let tiles = Tiles { edge, smooth };
+        if tiles.never_pays(model) { Err(Direct::Cheaper) } else { Ok(tiles) }
+    }
+
+    /// Whether even the tile in the middle of the image, as bright as can be, is done sooner pixel by pixel, and those at
+    /// the corners too.
+    fn never_pays(&self, model: &Model) -> bool {
+        let [width, height] = model.geometry.pixels;
+        let pixels = [self.edge.min(width), self.edge.min(height)];
+        let places = [
+            [0, 0],
+            [(width - pixels[0]) / 2, (height - pixels[1]) / 2],
+            [width - pixels[0], height - pixels[1]],
+        ];
+        places.into_iter().all(|first| {
+            let tile = Tile { first, pixels };
+            match &self.smooth {
+                Typed::Wide(smooth) => smooth.pays(tile).is_err(),
+                Typed::Narrow(smooth) => smooth.pays(tile).is_err(),
+            }
+        })
+    }
+}
+
+/// Nanoseconds as measured for one combination, one multiplication and addition of the products, and a tile besides; and
+/// rows and columns that the products take together.
+fn costs(level: Level, dtype: Dtype) -> (Costs, [usize; 2]) {
+    let (term, multiply_add, lanes, groups) = match (level, dtype) {
+        (Level::Avx512, Dtype::F64) => (1.6, 0.052, 32, [4, 32]),
+        (Level::Avx512, Dtype::F32) => (0.65, 0.024, 64, [4, 64]),
+        (Level::Avx2, Dtype::F64) => (1.9, 0.067, 8, [4, 8]),
+        (Level::Avx2, Dtype::F32) => (0.85, 0.037, 16, [4, 16]),
+        (Level::Neon, Dtype::F64) => (6.0, 0.2, 8, [4, 4]),
+        (Level::Neon, Dtype::F32) => (3.0, 0.1, 16, [4, 8]),
+        (Level::Plain, Dtype::F64) => (9.0, 0.11, 8, [2, 8]),
+        (Level::Plain, Dtype::F32) => (6.0, 0.056, 16, [2, 16]),
+    };
+    (Costs { term, multiply_add, tile: 30000.0, lanes }, groups)
+}
+
+/// One tile: its pixels are the columns and rows of `rows`.
+pub(crate) struct Job<'a, 'b, const K: usize> {
+    pub(crate) rows: &'a mut Rows<'b, K>,
+    pub(crate) tiles: &'a Tiles,
+    pub(crate) wide: &'a mut Buffers<f64>,
+    pub(crate) narrow: &'a mut Buffers<f32>,
+    pub(crate) nodes: Nodes<K>,
+}
+
+/// Renders a tile, or says why it must be summed pixel by pixel.
+#[inline(always)]
+pub(crate) fn render<I: Isa, const K: usize, const ROWS: usize, const COLS: usize, const WIDE: usize>(
+    job: &mut Job<K>,
+) -> Result<(), Direct> {
+    let [column, width] = job.rows.columns;
+    let height = job.rows.out.len() / width;
+    let tile = Tile { first: [column, job.rows.first_row], pixels: [width, height] };
+    job.rows.scratch.line = None;
+    let (nodes, rows) = (job.nodes, &mut *job.rows);
+    match &job.tiles.smooth {
+        Typed::Wide(smooth) => {
+            let mut sums = vec![0.0; width * height];
+            let evaluate = |s: f64, f: &[f64], values: &mut [f64]| {
+                for (f, values) in f.chunks(BLOCK).zip(values.chunks_mut(BLOCK)) {
+                    // SAFETY: the function is of the level that this one is compiled for.
+                    #[expect(unsafe_code, reason = "a function of an instruction set that was found")]
+                    unsafe {
+                        nodes(rows, s, f);
+                    }
+                    values.copy_from_slice(&rows.scratch.sum[..f.len()]);
+                }
+            };
+            smooth.render::<I::F64, ROWS, COLS, WIDE>(tile, evaluate, job.wide, &mut sums, width)?;
+            // No closure here: it would not be compiled for the level.
+            let mut at = 0;
+            while at < width * height {
+                let pixels = next(job.rows, at);
+                slim::render64::<I, K>(&pixels, job.rows, Some(&sums[at..at + pixels.count]));
+                pixels.special(job.rows);
+                at += pixels.count;
+            }
+        }
+        Typed::Narrow(smooth) => {
+            let mut sums = vec![0.0; width * height];
+            let evaluate = |s: f64, f: &[f64], values: &mut [f32]| {
+                for (f, values) in f.chunks(BLOCK).zip(values.chunks_mut(BLOCK)) {
+                    // SAFETY: the function is of the level that this one is compiled for.
+                    #[expect(unsafe_code, reason = "a function of an instruction set that was found")]
+                    unsafe {
+                        nodes(rows, s, f);
+                    }
+                    for (value, sum) in values.iter_mut().zip(&*rows.scratch.sum) {
+                        *value = *sum as f32;
+                    }
+                }
+            };
+            smooth.render::<I::F32, ROWS, COLS, WIDE>(tile, evaluate, job.narrow, &mut sums, width)?;
+            // No closure here: it would not be compiled for the level.
+            let mut at = 0;
+            while at < width * height {
+                let pixels = next(job.rows, at);
+                slim::render32::<I, K>(&pixels, job.rows, Some(&sums[at..at + pixels.count]));
+                pixels.special(job.rows);
+                at += pixels.count;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The block of a tile that begins at a position of its pixels.
+fn next<const K: usize>(rows: &Rows<K>, at: usize) -> Pixels {
+    let [column, width] = rows.columns;
+    let (row, start) = (at / width, at % width);
+    Pixels { spixel: rows.first_row + row, fpixel: column + start, count: BLOCK.min(width - start), at }
+}
