@@ -242,7 +242,7 @@ mod tests {
         assert_eq!((header.size, pixels), ([2, 1], vec![0x0201, 0x0403]));
         assert_eq!(header.number("DISTANCE").unwrap(), Some(90.0));
         assert_eq!(header.number("PHI").unwrap(), None);
-        assert_eq!(mask(GOOD, &[0, 2, 0, 0]).unwrap().1[..], [true, false]);
+        assert_eq!(mask(GOOD, &[1, 0, 0, 0]).unwrap().1[..], [true, false]);
         let big = GOOD.replace("little", "big").replace('\n', "\r\n");
         assert_eq!(image(&big, &[1, 2, 3, 4]).unwrap().1, [0x0102, 0x0304]);
     }

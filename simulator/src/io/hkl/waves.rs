@@ -10,7 +10,7 @@ pub(super) const BLOCK: usize = 1 << 17;
 /// Blocks that each thread has before their text is let go.
 const BLOCKS: usize = 4;
 /// Threads beyond this would take too much memory.
-const MOST_THREADS: usize = 16;
+const MOST_THREADS: usize = 8;
 /// Reads a text in waves of blocks. `take` is given the blocks of a wave and the length of its text, in the order of the
 /// file, while the next wave is read. `None` if a line is bad, or `take` says so.
 pub(super) fn each_wave(
