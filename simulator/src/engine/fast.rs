@@ -1,9 +1,10 @@
 //! The fast engine: the kernels for what an experiment asks for.
 
 use super::{Choice, Engine, Explanation, Order};
-use crate::kernels::block::{Rows, Scratch};
+use crate::kernels::block::Rows;
 use crate::kernels::entry::FactorKind;
 use crate::kernels::plan::{Plan, Split};
+use crate::kernels::scratch::Scratch;
 use crate::kernels::smooth::{Job, Tiles};
 use crate::kernels::tiles::{Buffers, Direct};
 use crate::kernels::{Dtype, Level};
@@ -107,14 +108,15 @@ impl<const K: usize> Stock<K> {
         let Memory { scratch, wide, narrow } = &mut memory;
         let columns = [column, width];
         let plan = &self.plan;
-        let mut rows =
-            Rows { model, plan, order, first_row, columns, out, scratch, last_unlatched: None };
+        let mut rows = Rows { model, plan, order, first_row, columns, out, scratch, last_unlatched: None };
         let nodes = plan.kernels.nodes;
         // SAFETY: the plan's kernels are those of a level that is available.
         #[expect(unsafe_code, reason = "functions of an instruction set that was found")]
         unsafe {
             let smooth = match tiles {
-                Some(tiles) => (plan.kernels.tile)(&mut Job { rows: &mut rows, tiles, wide, narrow, nodes }).is_ok(),
+                Some(tiles) => {
+                    (plan.kernels.tile)(&mut Job { rows: &mut rows, tiles, wide, narrow, nodes }).is_ok()
+                }
                 None => false,
             };
             if !smooth {

@@ -27,7 +27,8 @@ pub(super) fn stream<T: Pod + Send + Sync>(
     let mut buffers = [(); 2].map(|()| vec![T::zeroed(); most.min(count + header.len())]);
     let [mut full, mut empty] = buffers.each_mut().map(|buffer| &mut buffer[..]);
     // The header is part of the first block where it fits, so that all writes but the last end at a whole page.
-    let lead = if header.len() % size == 0 && header.len() < size * most { header.len() / size } else { 0 };
+    let lead =
+        if header.len().is_multiple_of(size) && header.len() < size * most { header.len() / size } else { 0 };
     if lead == 0 {
         out.write_all(header)?;
     } else {

@@ -9,10 +9,10 @@ use super::combos::{ANCHORS, Combos};
 use super::factor::{Constant, Factor, Nearest, Tricubic};
 use super::lanes::Lanes;
 use super::lattice::{Form, Gauss, Polynomial, Round, Shape, Sines, Tophat};
+use super::slim;
 use super::smooth::{self, Job};
 use super::sum::{self, Block, Running, Terms};
 use super::tiles::Direct;
-use super::slim;
 
 /// How structure factors are found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,6 +13,12 @@
 //! Everything is written once over the vectors of [`lanes`], compiled for each [`Level`] in [`entry`], and chosen when
 //! the program runs.
 
+#![expect(
+    clippy::needless_range_loop,
+    reason = "loops over the vectors of a group, the coordinates and the axes read like the equations"
+)]
+
+pub(crate) mod add;
 pub(crate) mod aligned;
 pub(crate) mod block;
 pub(crate) mod combos;
@@ -21,10 +27,13 @@ pub(crate) mod factor;
 pub(crate) mod lanes;
 pub(crate) mod lattice;
 mod level;
+mod line;
 pub(crate) mod math;
 pub(crate) mod plan;
+pub(crate) mod scratch;
 pub(crate) mod slim;
 pub(crate) mod smooth;
+mod source;
 pub(crate) mod sum;
 pub(crate) mod tiles;
 

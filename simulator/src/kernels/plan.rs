@@ -30,6 +30,24 @@ pub(crate) enum Split {
     Running,
 }
 
+/// The directions that the polarization factor of a source is made of: s, B across the field and the beam, and E' across
+/// B and the beam; see [`crate::physics::polarization`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Field {
+    pub(crate) incident: Vec3,
+    pub(crate) b: Vec3,
+    pub(crate) e: Vec3,
+    /// Whether the field lies across the beam. Where it lies along it there is no B, and ψ is 0.
+    pub(crate) across: bool,
+}
+
+impl Field {
+    fn new(polar: Vec3, incident: Vec3) -> Field {
+        let b = polar.cross(incident).unit();
+        Field { incident, b, e: incident.cross(b).unit(), across: b.norm() != 0.0 }
+    }
+}
+
 /// An experiment prepared for the kernels, in K coordinates.
 #[derive(Debug)]
 pub(crate) struct Plan<const K: usize> {
@@ -42,6 +60,8 @@ pub(crate) struct Plan<const K: usize> {
     /// Combinations of each source.
     pub(crate) per_source: usize,
     pub(crate) split: Split,
+    /// The field of each source.
+    pub(crate) fields: Vec<Field>,
     /// Whether the sums are computed in f32.
     pub(crate) narrow: bool,
     /// Whether nothing is multiplied into the terms, so that the scale can wait for the end.
@@ -87,7 +107,8 @@ impl<const K: usize> Plan<K> {
             && model.factors.omega == Applied::AtTheEnd
             && !(layered && model.factors.capture == Applied::PerTerm);
         let unlayered = !layered && kind != FactorKind::Tricubic;
-        let end = model.factors.polarization == Applied::AtTheEnd && (model.factors.background_in_sum || !model.wet);
+        let end = model.factors.polarization == Applied::AtTheEnd
+            && (model.factors.background_in_sum || !model.wet);
         let slim = raw && K == 2 && unlayered && end;
         let largest =
             |grid: &HklGrid| grid.values.iter().fold(model.default_f.abs(), |most, f| most.max(f.abs()));
@@ -110,6 +131,11 @@ impl<const K: usize> Plan<K> {
             per_source: directions.len() / model.sources.len().max(1),
             directions,
             split,
+            fields: model
+                .sources
+                .iter()
+                .map(|source| Field::new(model.geometry.polar, source.incident))
+                .collect(),
             narrow,
             raw,
             slim,

@@ -5,27 +5,27 @@
 //! there, and 1/R₀. Around it everything is small: with δ = f − f₀ and ε = δ(2f₀ + δ)/R₀², 1/R is (1 + g)/R₀, where
 //! g = (1 + ε)^−½ − 1 comes from its series without a difference of large numbers.
 
-use super::aligned::Aligned;
-use super::block::{BLOCK, CHUNK, Line, PART, Pixels, Rows, Scratch, add, plain_sum};
+use super::add::{add, plain_sum};
+use super::block::{Pixels, Rows};
 use super::combos::{self, ANCHORED, ANCHORS, Combos};
 use super::entry::FactorKind;
 use super::lanes::{Isa, Lanes};
-use super::sum::Block;
+use super::line::Line;
+use super::plan::{Field, Plan};
+use super::scratch::{BLOCK, CHUNK, PART, Scratch};
+use super::sum::{Block, Terms};
 use crate::physics::Model;
 use crate::units::R_E_SQUARED;
+use std::ops::Range;
 
-/// Largest |ε| for which the series is good: what is left out is below 2e-10.
-const LARGEST: f64 = 0.015;
+/// Largest |ε| for which the series is good: what is left out is below 6e-9.
+const LARGEST: f64 = 0.03;
 /// Coefficients of ε⁴ … ε in (1 + ε)^−½ − 1.
 const SERIES: [f64; 4] = [35.0 / 128.0, -5.0 / 16.0, 3.0 / 8.0, -0.5];
 
 /// Renders a block in f64; the raw sums of its pixels may be `given`.
 #[inline(always)]
-pub(crate) fn render64<I: Isa, const K: usize>(
-    pixels: &Pixels,
-    rows: &mut Rows<K>,
-    given: Option<&[f64]>,
-) {
+pub(crate) fn render64<I: Isa, const K: usize>(pixels: &Pixels, rows: &mut Rows<K>, given: Option<&[f64]>) {
     let (model, plan) = (rows.model, rows.plan);
     let scratch = &mut *rows.scratch;
     let n = pixels.padded(I::F64::LANES * I::F64::GROUP);
@@ -38,9 +38,9 @@ pub(crate) fn render64<I: Isa, const K: usize>(
         let line = Line::new(model, plan, pixels.spixel, 0, sub_s, scratch);
         for sub_f in 0..samples {
             if sub_s == 0 && sub_f == 0 {
-                coordinates64::<I, K, true>(model, &line, pixels.fpixel, sub_f, n, scratch);
+                coordinates64::<I, K, true>(model, plan, &line, pixels.fpixel, sub_f, n, scratch);
             } else {
-                coordinates64::<I, K, false>(model, &line, pixels.fpixel, sub_f, n, scratch);
+                coordinates64::<I, K, false>(model, plan, &line, pixels.fpixel, sub_f, n, scratch);
             }
             if given.is_some() {
                 continue;
@@ -62,6 +62,7 @@ pub(crate) fn render64<I: Isa, const K: usize>(
 #[inline(always)]
 fn coordinates64<I: Isa, const K: usize, const FIRST: bool>(
     model: &Model,
+    plan: &Plan<K>,
     line: &Line<K>,
     fpixel: usize,
     sub_f: u32,
@@ -75,7 +76,7 @@ fn coordinates64<I: Isa, const K: usize, const FIRST: bool>(
     let counting: [f64; 8] = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0];
     first = I::F64::load(&counting).mul_add(step, first);
     let offset2 = I::F64::of(line.offset2);
-    let field = Field::new(model, line);
+    let field = FieldHere::new(plan, line);
     let (half, one) = (I::F64::of(0.5), I::F64::of(1.0));
     let scale = I::F64::of(geometry.pixel * geometry.pixel * geometry.close_distance);
     let [of_u, of_v] = field.cosine;
@@ -114,183 +115,238 @@ fn coordinates64<I: Isa, const K: usize, const FIRST: bool>(
 }
 
 /// What the polarization factor of the first source needs: coefficients of s, B and E' in two coordinates.
-struct Field {
+struct FieldHere {
     cosine: [f64; 2],
     b: [f64; 2],
     e: [f64; 2],
-    /// Whether the field lies across the beam.
     across: bool,
 }
 
-impl Field {
+impl FieldHere {
     #[inline(always)]
-    fn new<const K: usize>(model: &Model, line: &Line<K>) -> Field {
-        let incident = model.sources[0].incident;
-        let b = model.geometry.polar.cross(incident).unit();
-        let e = incident.cross(b).unit();
+    fn new<const K: usize>(plan: &Plan<K>, line: &Line<K>) -> FieldHere {
         let of = |v| {
             let products = line.products(v);
             [products[0], products[K - 1]]
         };
-        Field { cosine: of(incident), b: of(b), e: of(e), across: b.norm() != 0.0 }
+        let Field { incident, b, e, across } = plan.fields[0];
+        FieldHere { cosine: of(incident), b: of(b), e: of(e), across }
     }
 }
 
 /// Renders a block in f32; the raw sums of its pixels may be `given`.
 #[inline(always)]
-pub(crate) fn render32<I: Isa, const K: usize>(
-    pixels: &Pixels,
-    rows: &mut Rows<K>,
-    given: Option<&[f32]>,
-) {
+pub(crate) fn render32<I: Isa, const K: usize>(pixels: &Pixels, rows: &mut Rows<K>, given: Option<&[f32]>) {
     let n = pixels.padded(I::F32::LANES * I::F32::GROUP);
-    let mut start = 0;
-    while start < n {
-        let end = n.min(start + PART);
-        part::<I, K>(pixels, rows, given, start, end);
-        start = end;
-    }
-}
-
-/// Renders the pixels of a block that share an anchor.
-#[inline(always)]
-fn part<I: Isa, const K: usize>(
-    pixels: &Pixels,
-    rows: &mut Rows<K>,
-    given: Option<&[f32]>,
-    start: usize,
-    end: usize,
-) {
     let (model, plan) = (rows.model, rows.plan);
-    let scratch = &mut *rows.scratch;
-    let n = end - start;
+    let terms = plan.terms32();
     let once = given.is_some() || (model.oversample == 1 && plan.starts.len() <= CHUNK);
     let samples = if given.is_some() { 1 } else { model.oversample };
     if !once {
-        scratch.sum[..n].fill(0.0);
+        rows.scratch.sum[..n].fill(0.0);
     }
-    let lanes = I::F32::LANES;
     for sub_s in 0..samples {
-        let line = Line::new(model, plan, pixels.spixel, 0, sub_s, scratch);
+        let line = Line::new(model, plan, pixels.spixel, 0, sub_s, rows.scratch);
         for sub_f in 0..samples {
-            let centres = coordinates::<I, K>(rows.model, &line, pixels.fpixel + start, sub_f, n, scratch);
-            if sub_s == 0 && sub_f == 0 {
-                factors::<I, K>(rows.model, &line, &centres, n, scratch);
-            }
-            if given.is_some() {
-                continue;
-            }
-            let Scratch {
-                coefficients,
-                narrow_coefficients,
-                narrow_starts,
-                narrow,
-                narrow_terms,
-                sum,
-                latched,
-                active,
-                ..
-            } = &mut *scratch;
-            let mut first = 0;
-            while first < plan.starts.len() {
-                let chunk = first..plan.starts.len().min(first + CHUNK);
-                first = chunk.end;
-                let starts = &mut narrow_starts[..chunk.len()];
-                combos::anchor::<I, K>(
-                &coefficients[chunk.clone()],
-                &plan.starts[chunk.clone()],
-                &centres,
-                plan.kind != FactorKind::Constant,
-                starts,
-            );
-                let chunk = Combos { coefficients: &narrow_coefficients[chunk], starts };
-                let mut block = Block {
-                    coordinates: std::array::from_fn(|k| &narrow[k][..n]),
-                    latched: &mut latched[start / lanes..end / lanes],
-                    active: &active[start / lanes..end / lanes],
-                };
-                // SAFETY: the plan's kernels are those of a level that is available.
-                #[expect(unsafe_code, reason = "a function of an instruction set that was found")]
-                unsafe {
-                    (plan.kernels.sum32)(&plan.terms32(), chunk, &mut block, &mut narrow_terms[..n]);
-                }
-                if !once {
-                    add(&mut sum[..n], &narrow_terms[..n], None);
-                }
+            let mut start = 0;
+            while start < n {
+                let end = n.min(start + PART);
+                let part = start..end;
+                sample::<I, K>(pixels, rows, &line, &terms, [sub_s, sub_f], once, given.is_some(), part);
+                start = end;
             }
         }
     }
+    finish32(pixels, rows, once, given);
+}
 
-    let scale = R_E_SQUARED * model.fluence / model.steps();
-    let water = if model.factors.background_in_sum { model.water * scale } else { 0.0 };
-    let scale = scale * plan.scale;
-    let last = pixels.count.min(end);
-    if let Some(given) = given {
-        let given = &given[start.min(last)..last];
-        scratch.narrow_terms[..given.len()].copy_from_slice(given);
-    }
-    let out = &mut rows.out[pixels.at + start.min(last)..pixels.at + last];
-    let Scratch { narrow_terms, narrow_factor, sum, .. } = scratch;
-    // Ω·P·scale may be far from 1: the scale is split so that neither part leaves the range of f32.
-    if once && water == 0.0 && scale.is_finite() && (1e-30..1e30).contains(&scale.abs()) {
-        let scale = scale as f32;
-        for ((out, term), factor) in out.iter_mut().zip(&**narrow_terms).zip(&**narrow_factor) {
-            *out = term * scale * factor;
-        }
+/// Sums the pixels of a part of a block at one of their samples.
+#[expect(clippy::too_many_arguments, reason = "one step of one loop, apart to be read apart")]
+#[inline(always)]
+fn sample<I: Isa, const K: usize>(
+    pixels: &Pixels,
+    rows: &mut Rows<K>,
+    line: &Line<K>,
+    terms: &Terms<f32>,
+    [sub_s, sub_f]: [u32; 2],
+    once: bool,
+    given: bool,
+    part: Range<usize>,
+) {
+    let plan = rows.plan;
+    let scratch = &mut *rows.scratch;
+    let fpixel = pixels.fpixel + part.start;
+    let centres = if sub_s == 0 && sub_f == 0 {
+        coordinates32::<I, K, true>(rows.model, plan, line, fpixel, sub_f, part.clone(), scratch)
     } else {
-        if once {
-            sum[..n].fill(0.0);
-            add(&mut sum[..n], &narrow_terms[..n], None);
+        coordinates32::<I, K, false>(rows.model, plan, line, fpixel, sub_f, part.clone(), scratch)
+    };
+    if given {
+        return;
+    }
+    let Scratch {
+        coefficients,
+        narrow_coefficients,
+        narrow_starts,
+        narrow,
+        narrow_terms,
+        sum,
+        latched,
+        active,
+        ..
+    } = scratch;
+    let lanes = I::F32::LANES;
+    let mut first = 0;
+    while first < plan.starts.len() {
+        let chunk = first..plan.starts.len().min(first + CHUNK);
+        first = chunk.end;
+        let starts = &mut narrow_starts[..chunk.len()];
+        combos::anchor::<I, K>(
+            &coefficients[chunk.clone()],
+            &plan.starts[chunk.clone()],
+            &centres,
+            plan.kind != FactorKind::Constant,
+            starts,
+        );
+        let chunk = Combos { coefficients: &narrow_coefficients[chunk], starts };
+        let vectors = part.start / lanes..part.end / lanes;
+        let mut block = Block {
+            coordinates: std::array::from_fn(|k| &narrow[k][part.clone()]),
+            latched: &mut latched[vectors.clone()],
+            active: &active[vectors],
+        };
+        // SAFETY: the plan's kernels are those of a level that is available.
+        #[expect(unsafe_code, reason = "a function of an instruction set that was found")]
+        unsafe {
+            (plan.kernels.sum32)(terms, chunk, &mut block, &mut narrow_terms[part.clone()]);
         }
-        for ((out, sum), factor) in out.iter_mut().zip(&**sum).zip(&**narrow_factor) {
-            *out = ((sum * scale + water) * f64::from(*factor)) as f32;
+        if !once {
+            add(&mut sum[part.clone()], &narrow_terms[part.clone()], None);
         }
     }
 }
 
-/// Coordinates of the samples from those of their anchor on; returns those of the anchors, f₀/R₀ and 1/R₀.
+/// The pixels of a block from their sums and factors.
 #[inline(always)]
-fn coordinates<I: Isa, const K: usize>(
+fn finish32<const K: usize>(pixels: &Pixels, rows: &mut Rows<K>, once: bool, given: Option<&[f32]>) {
+    let (model, plan) = (rows.model, rows.plan);
+    let n = pixels.count;
+    let scale = R_E_SQUARED * model.fluence / model.steps();
+    let water = if model.factors.background_in_sum { model.water * scale } else { 0.0 };
+    let scale = scale * plan.scale;
+    let out = &mut rows.out[pixels.at..pixels.at + n];
+    let Scratch { narrow_terms, narrow_factor, sum, .. } = &mut *rows.scratch;
+    let (sum, factors) = (&mut sum[..n], &narrow_factor[..n]);
+    let terms = given.unwrap_or(&narrow_terms[..n]);
+    // Neither the scale nor what it is multiplied by first may leave the range of f32.
+    if once && water == 0.0 && (1e-30..1e30).contains(&scale.abs()) {
+        let scale = scale as f32;
+        for ((out, term), factor) in out.iter_mut().zip(terms).zip(factors) {
+            *out = term * scale * factor;
+        }
+        return;
+    }
+    if once {
+        sum.fill(0.0);
+        add(sum, terms, None);
+    }
+    for ((out, sum), factor) in out.iter_mut().zip(sum).zip(factors) {
+        *out = ((*sum * scale + water) * f64::from(*factor)) as f32;
+    }
+}
+
+/// What is known at each anchor of a part, in f32.
+struct Known {
+    /// f₀/R₀ and 1/R₀.
+    u: [f32; ANCHORS],
+    v: [f32; ANCHORS],
+    /// Distance of neighbouring pixels over R₀.
+    step: [f32; ANCHORS],
+    /// Ω.
+    omega: [f32; ANCHORS],
+    /// Products of the diffracted direction with s, B and E'.
+    products: [[f32; ANCHORS]; 3],
+}
+
+/// Coordinates of the samples from those of their anchor on and, with `FIRST`, Ω·P; returns the coordinates of the
+/// anchors, f₀/R₀ and 1/R₀.
+#[inline(always)]
+fn coordinates32<I: Isa, const K: usize, const FIRST: bool>(
     model: &Model,
+    plan: &Plan<K>,
     line: &Line<K>,
     fpixel: usize,
     sub_f: u32,
-    n: usize,
+    part: Range<usize>,
     scratch: &mut Scratch<K>,
 ) -> [[f64; ANCHORS]; K] {
-    let edge = model.geometry.pixel / f64::from(model.oversample);
-    let step = model.geometry.pixel;
+    let geometry = &model.geometry;
+    let edge = geometry.pixel / f64::from(model.oversample);
+    let step = geometry.pixel;
     let first =
         edge * (fpixel as f64 * f64::from(model.oversample) + f64::from(sub_f)) + edge / 2.0 - line.nearest;
+    let field = FieldHere::new(plan, line);
     let mut centres = [[0.0; ANCHORS]; K];
-    for anchor in 0..ANCHORS {
-        let f = first + step * (anchor * ANCHORED + ANCHORED / 2) as f64;
-        let inverse = 1.0 / (f * f + line.offset2).sqrt();
-        centres[0][anchor] = f * inverse;
-        centres[K - 1][anchor] = inverse;
-    }
-    let [u, v] = &mut scratch.narrow[..] else { return centres };
-    let counting: [f32; ANCHORED] = std::array::from_fn(|i| i as f32);
-    let furthest = step * (ANCHORED / 2) as f64;
+    let mut known = Known {
+        u: [0.0; ANCHORS],
+        v: [0.0; ANCHORS],
+        step: [0.0; ANCHORS],
+        omega: [0.0; ANCHORS],
+        products: [[0.0; ANCHORS]; 3],
+    };
+    let counting: [f64; ANCHORS] = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0];
+    let between = I::F64::of(step * ANCHORED as f64);
+    let middle = I::F64::of(first + step * (ANCHORED / 2) as f64);
     let mut at = 0;
-    while at < n {
-        let anchor = at / ANCHORED % ANCHORS;
-        let (f0, inverse) = (centres[0][anchor], centres[K - 1][anchor]);
-        let furthest = furthest * inverse;
-        if furthest * (2.0 * f0.abs() + furthest) > LARGEST {
-            // So close that the series would be long.
-            for i in at..n.min(at + I::F32::LANES) {
-                let f = first + step * i as f64;
-                let v_i = 1.0 / (f * f + line.offset2).sqrt();
-                u[i] = (f * v_i - f0) as f32;
-                v[i] = (v_i - inverse) as f32;
+    while at < ANCHORS {
+        let f = I::F64::load(&counting[at..]).mul_add(between, middle);
+        let v = f.mul_add(f, I::F64::of(line.offset2)).rsqrt();
+        let u = f * v;
+        u.store(&mut centres[0][at..]);
+        v.store(&mut centres[K - 1][at..]);
+        I::store_narrow(u, &mut known.u[at..]);
+        I::store_narrow(v, &mut known.v[at..]);
+        I::store_narrow(v * I::F64::of(step), &mut known.step[at..]);
+        if FIRST {
+            // 1/R₀³ may be beyond f32 where Ω is not.
+            let mut omega = v * v;
+            if !geometry.point_pixel {
+                omega = omega * (v * I::F64::of(geometry.pixel * geometry.pixel * geometry.close_distance));
             }
-        } else {
-            // In units of R₀: all numbers are about 1 then, however large the detector.
-            let place = at % ANCHORED;
-            let lanes = I::F32::load(&counting[place..]) - I::F32::of((ANCHORED / 2) as f64);
-            let delta = lanes * I::F32::of(step * inverse);
-            let f0 = I::F32::of(f0);
+            I::store_narrow(omega, &mut known.omega[at..]);
+            for (of, known) in [field.cosine, field.b, field.e].iter().zip(&mut known.products) {
+                I::store_narrow(u * I::F64::of(of[0]) + v * I::F64::of(of[1]), &mut known[at..]);
+            }
+        }
+        at += I::F64::LANES;
+    }
+    // The widest series of all: for the sample that is nearest to the crystal.
+    let furthest = step * (ANCHORED / 2) as f64 / line.offset2.sqrt();
+    let series = furthest * (2.0 + furthest) <= LARGEST;
+    let Scratch { narrow, narrow_factor, .. } = scratch;
+    let [to_u, to_v] = &mut narrow[..] else { return centres };
+    let counting: [f32; ANCHORED] = std::array::from_fn(|i| i as f32 - (ANCHORED / 2) as f32);
+    let (one, half) = (I::F32::of(1.0), I::F32::of(0.5));
+    let kahn = I::F32::of(model.polarization.unwrap_or(0.0));
+    let lanes = I::F32::LANES;
+    let factors = narrow_factor[part.clone()].chunks_exact_mut(lanes);
+    let vectors = to_u[part.clone()].chunks_exact_mut(lanes).zip(to_v[part].chunks_exact_mut(lanes));
+    for (i, ((to_u, to_v), to_factor)) in vectors.zip(factors).enumerate() {
+        let anchor = i * lanes / ANCHORED % ANCHORS;
+        if !series {
+            // So close that the series would be long.
+            let [f0, v0] = [centres[0][anchor], centres[K - 1][anchor]];
+            for (lane, (u, v)) in to_u.iter_mut().zip(&mut *to_v).enumerate() {
+                let f = first + step * (i * lanes + lane) as f64;
+                let inverse = 1.0 / (f * f + line.offset2).sqrt();
+                (*u, *v) = ((f * inverse - f0) as f32, (inverse - v0) as f32);
+            }
+        }
+        // In units of R₀: all numbers are about 1 then, however large the detector.
+        let (u, v, relative) = if series {
+            let place = i * lanes % ANCHORED;
+            let delta = I::F32::load(&counting[place..]) * I::F32::splat(known.step[anchor]);
+            let f0 = I::F32::splat(known.u[anchor]);
             let f = f0 + delta;
             let epsilon = delta * (f0 + f);
             let mut g = I::F32::of(SERIES[0]);
@@ -300,74 +356,42 @@ fn coordinates<I: Isa, const K: usize>(
                 i += 1;
             }
             g = g * epsilon;
-            g.mul_add(f, delta).store(&mut u[at..]);
-            (g * I::F32::of(inverse)).store(&mut v[at..]);
+            let (u, v) = (g.mul_add(f, delta), g * I::F32::splat(known.v[anchor]));
+            u.store(to_u);
+            v.store(to_v);
+            (u, v, g + one)
+        } else {
+            let v = I::F32::load(to_v);
+            (I::F32::load(to_u), v, v / I::F32::splat(known.v[anchor]) + one)
+        };
+        if !FIRST {
+            continue;
         }
-        at += I::F32::LANES;
+        let mut factor = relative * relative * I::F32::splat(known.omega[anchor]);
+        if !geometry.point_pixel {
+            factor = factor * relative;
+        }
+        if let Some(polarization) = model.polarization {
+            let cos = little::<I>(field.cosine, known.products[0][anchor], u, v);
+            let cos2 = cos * cos;
+            let mut sum = cos2 + one;
+            if polarization != 0.0 {
+                let b = little::<I>(field.b, known.products[1][anchor], u, v);
+                let e = little::<I>(field.e, known.products[2][anchor], u, v);
+                let turned = if field.across { e.mul_sub(e, b * b) } else { one - cos2 };
+                sum = turned.neg_mul_add(kahn, sum);
+            }
+            factor = factor * (sum * half);
+        }
+        factor.store(to_factor);
     }
     centres
 }
 
-/// Ω·P of the first sample of each pixel.
-#[inline(always)]
-fn factors<I: Isa, const K: usize>(
-    model: &Model,
-    line: &Line<K>,
-    centres: &[[f64; ANCHORS]; K],
-    n: usize,
-    scratch: &mut Scratch<K>,
-) {
-    let geometry = &model.geometry;
-    let Scratch { narrow, narrow_factor, .. } = scratch;
-    // **v**·**d** is that at the anchor and a little more.
-    let field = Field::new(model, line);
-    let (one, half) = (I::F32::of(1.0), I::F32::of(0.5));
-    let kahn = I::F32::of(model.polarization.unwrap_or(0.0));
-    let mut at = 0;
-    while at < n {
-        let anchor = at / ANCHORED % ANCHORS;
-        let inverse = centres[K - 1][anchor];
-        // 1/R₀³ may be beyond f32 where Ω is not.
-        let scale = if geometry.point_pixel {
-            inverse * inverse
-        } else {
-            geometry.pixel * geometry.pixel * geometry.close_distance * (inverse * inverse * inverse)
-        };
-        let relative = I::F32::load(&narrow[K - 1][at..]).mul_add(I::F32::of(1.0 / inverse), one);
-        let square = relative * relative;
-        let mut omega = square * I::F32::of(scale);
-        if !geometry.point_pixel {
-            omega = omega * relative;
-        }
-        if model.polarization.is_some() {
-            let cos = little::<I, K>(field.cosine, centres, anchor, narrow, at);
-            let cos2 = cos * cos;
-            let mut sum = cos2 + one;
-            if model.polarization != Some(0.0) {
-                let b = little::<I, K>(field.b, centres, anchor, narrow, at);
-                let e = little::<I, K>(field.e, centres, anchor, narrow, at);
-                let turned = if field.across { e.mul_sub(e, b * b) } else { one - cos2 };
-                sum = turned.neg_mul_add(kahn, sum);
-            }
-            omega = omega * (sum * half);
-        }
-        omega.store(&mut narrow_factor[at..]);
-        at += I::F32::LANES;
-    }
-}
-
 /// A product with coefficients, from that at the anchor on.
 #[inline(always)]
-fn little<I: Isa, const K: usize>(
-    of: [f64; 2],
-    centres: &[[f64; ANCHORS]; K],
-    anchor: usize,
-    narrow: &[Aligned<f32>; K],
-    at: usize,
-) -> I::F32 {
-    let at_anchor = I::F32::of(of[0] * centres[0][anchor] + of[1] * centres[K - 1][anchor]);
-    let along_u = I::F32::of(of[0]).mul_add(I::F32::load(&narrow[0][at..]), at_anchor);
-    I::F32::of(of[1]).mul_add(I::F32::load(&narrow[K - 1][at..]), along_u)
+fn little<I: Isa>(of: [f64; 2], at_anchor: f32, u: I::F32, v: I::F32) -> I::F32 {
+    I::F32::of(of[1]).mul_add(v, I::F32::of(of[0]).mul_add(u, I::F32::splat(at_anchor)))
 }
 
 /// The raw sums at places `f` along fast of a line at `s` along slow, into the scratch memory's sums.

@@ -1,9 +1,10 @@
 //! Smooth tiles in the engine: what they cost at each level, and one tile from its nodes to its pixels.
 
-use super::block::{BLOCK, Pixels, Rows};
+use super::block::{Pixels, Rows};
 use super::entry::Nodes;
 use super::lanes::Isa;
 use super::plan::Plan;
+use super::scratch::BLOCK;
 use super::slim;
 use super::tiles::{Buffers, Costs, Direct, Smooth, Sum, Tile, Tolerance};
 use super::{Dtype, Level};
@@ -28,11 +29,7 @@ pub(crate) struct Tiles {
 
 impl Tiles {
     /// Tiles for an experiment, or why there are none.
-    pub(crate) fn new<const K: usize>(
-        model: &Model,
-        plan: &Plan<K>,
-        level: Level,
-    ) -> Result<Tiles, Direct> {
+    pub(crate) fn new<const K: usize>(model: &Model, plan: &Plan<K>, level: Level) -> Result<Tiles, Direct> {
         let sum = Sum::new(model)?;
         if !plan.slim {
             return Err(Direct::Factors);
@@ -60,7 +57,11 @@ impl Tiles {
     fn never_pays(&self, model: &Model) -> bool {
         let [width, height] = model.geometry.pixels;
         let pixels = [self.edge.min(width), self.edge.min(height)];
-        let places = [[0, 0], [(width - pixels[0]) / 2, (height - pixels[1]) / 2], [width - pixels[0], height - pixels[1]]];
+        let places = [
+            [0, 0],
+            [(width - pixels[0]) / 2, (height - pixels[1]) / 2],
+            [width - pixels[0], height - pixels[1]],
+        ];
         places.into_iter().all(|first| {
             let tile = Tile { first, pixels };
             match &self.smooth {

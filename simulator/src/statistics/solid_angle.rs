@@ -31,7 +31,7 @@ pub(super) fn of_row(geometry: &Geometry, spixel: usize, first: usize, last: usi
     let from = edge.dot(geometry.fast);
     let perpendicular = (edge - geometry.fast * from).norm();
     // Written so that it is false for what is not a number.
-    if !(perpendicular >= FAR * p) {
+    if perpendicular.is_nan() || perpendicular < FAR * p {
         let distance = |i: usize| geometry.position(centre(i), centre(spixel), 0.0).norm();
         return (first..=last).map(|i| geometry.solid_angle(distance(i))).sum();
     }

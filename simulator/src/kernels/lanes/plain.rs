@@ -36,7 +36,7 @@ macro_rules! mask_operator {
             #[inline(always)]
             fn $method(mut self, other: Self) -> Self {
                 for i in 0..N {
-                    self.0[i] = self.0[i] $operator other.0[i];
+                    self.0[i] $operator other.0[i];
                 }
                 self
             }
@@ -44,8 +44,8 @@ macro_rules! mask_operator {
     };
 }
 
-mask_operator!(BitAnd, bitand, &);
-mask_operator!(BitOr, bitor, |);
+mask_operator!(BitAnd, bitand, &=);
+mask_operator!(BitOr, bitor, |=);
 
 impl<const N: usize> Not for Bools<N> {
     type Output = Self;

@@ -3,8 +3,8 @@
 //! Written once over [`Lanes`] and always inlined, so that it becomes part of the function of a level that it is called
 //! from.
 
-use crate::kernels::aligned::Aligned;
 use super::nodes::Interpolation;
+use crate::kernels::aligned::Aligned;
 use crate::kernels::lanes::{Lanes, Real};
 
 /// Most columns that are summed at a time.
