@@ -111,10 +111,10 @@ pub struct CaptureArgs {
     /// A nanoBragg binary in place of the bundled C engine [default: $NB_C_BIN]
     #[arg(long, value_name = "PATH")]
     pub c_bin: Option<PathBuf>,
-    /// What is believed: c, c:PATH, rust, rust-reference [default: of audit.toml, c]
+    /// What is believed: c, c:PATH, rust, rust-f32, rust-reference [default: of audit.toml, c]
     #[arg(long, value_name = "ENGINE")]
     pub reference: Option<String>,
-    /// What has to prove itself: rust, rust-reference, c, c:PATH [default: of audit.toml, rust]
+    /// What has to prove itself: rust, rust-f32, rust-reference, c, c:PATH [default: of audit.toml, rust]
     #[arg(long, value_name = "ENGINE")]
     pub candidate: Option<String>,
     /// Run the engines in this directory instead of an empty one; the stamp says so loudly

@@ -88,11 +88,6 @@ fn context(cli: &Cli) -> Result<Context> {
 }
 
 fn settings(ctx: &Context, args: &CaptureArgs) -> Result<Settings> {
-    if args.dtype == Dtype::F32 {
-        return Err(AuditError::usage(
-            "--dtype f32: the candidate computes in f64 only so far; leave the flag out",
-        ));
-    }
     let config = &ctx.config;
     let own = !args.args.is_empty();
     let (name, words) = if own {
@@ -126,12 +121,21 @@ fn settings(ctx: &Context, args: &CaptureArgs) -> Result<Settings> {
     };
     let more =
         |flag: &str, words: Option<&String>| words.map_or(Ok(Vec::new()), |w| case::split_words(flag, w));
+    let candidate = args.candidate.as_ref().unwrap_or(&config.engines.candidate);
+    let candidate = match (args.dtype, candidate.as_str()) {
+        (Dtype::F64, _) | (Dtype::F32, "rust-f32") => candidate.clone(),
+        (Dtype::F32, "rust") => "rust-f32".to_owned(),
+        (Dtype::F32, other) => {
+            let why = "only the candidate rust computes in f32; leave the flag out or give --candidate rust";
+            return Err(AuditError::usage(format!("--dtype f32: `{other}` does not: {why}")));
+        }
+    };
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     Ok(Settings {
         case: case::Case::new(name, words)?,
         sizes,
         reference: engine(args.reference.as_ref(), &config.engines.reference)?,
-        candidate: engine(args.candidate.as_ref(), &config.engines.candidate)?,
+        candidate: engine(Some(&candidate), "")?,
         reference_args: more("--reference-args", args.reference_args.as_ref())?,
         candidate_args: more("--candidate-args", args.candidate_args.as_ref())?,
         iterations: args.iterations.unwrap_or(config.capture.iterations),

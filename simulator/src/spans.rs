@@ -19,13 +19,18 @@ pub struct Stage {
 
 /// Everything before the first pixel: reading, deciding defaults, orienting.
 pub const SETUP: Stage = Stage { name: "setup", loop_id: None };
-/// A band of rows; at most [`MOST_BANDS`] a render.
+/// A band of rows of the reference engine; at most [`MOST_BANDS`] a render, as for every engine.
 pub const BAND: Stage =
     Stage { name: "band", loop_id: Some("simulator/src/engine/reference.rs::Reference::render_band#1") };
+/// A band of rows that the kernels render pixel by pixel.
+pub const BAND_OF_PIXELS: Stage =
+    Stage { name: "band", loop_id: Some("simulator/src/kernels/block.rs::render#1") };
+/// A band of smooth tiles.
+pub const BAND_OF_TILES: Stage = Stage { name: "band", loop_id: None };
 /// Statistics and files.
 pub const OUTPUT: Stage = Stage { name: "output", loop_id: None };
 /// All stages.
-pub const STAGES: &[Stage] = &[SETUP, BAND, OUTPUT];
+pub const STAGES: &[Stage] = &[SETUP, BAND, BAND_OF_PIXELS, BAND_OF_TILES, OUTPUT];
 
 /// The most bands that a render is cut into, so that tracing stays cheap and traces small.
 pub const MOST_BANDS: usize = 256;

@@ -144,7 +144,7 @@ fn a_trace_is_json_with_every_stage_and_the_image_is_the_same() {
     };
     assert_eq!((begun("setup"), begun("band"), begun("output")), (1, 32, 1));
     let band = events.as_array().unwrap().iter().find(|e| e["name"] == "band").unwrap();
-    assert_eq!(band["args"]["loop_id"], nanobragg::spans::BAND.loop_id.unwrap());
+    assert_eq!(band["args"]["loop_id"], nanobragg::spans::BAND_OF_PIXELS.loop_id.unwrap());
 }
 
 #[test]

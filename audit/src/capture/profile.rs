@@ -37,7 +37,7 @@ pub(super) fn run(
     let label = Capture::profile_folder(out);
     let sim = out.numbers.rust_sim_warm.or(out.numbers.rust_sim_cold).unwrap_or(1.0).max(1e-3);
     let thread_seconds = sim * settings.conditions.threads.max(1) as f64;
-    let renders = (PROFILE_SECONDS / thread_seconds).ceil().clamp(1.0, 200.0) as u32;
+    let renders = (PROFILE_SECONDS / thread_seconds).ceil().clamp(1.0, 500.0) as u32;
     let repeat = renders - 1;
     let none = Extras::default;
     let passes = [

@@ -55,19 +55,20 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Finds the engine that `name` means: `rust`, `rust-reference`, `c`, or `c:PATH` (a nanoBragg binary).
+    /// Finds the engine that `name` means: `rust`, `rust-f32`, `rust-reference`, `c`, or `c:PATH` (a nanoBragg binary).
     ///
     /// # Errors
     /// An unknown name; a binary that does not exist or cannot be run.
     pub fn resolve(name: &str) -> Result<Self> {
         match name {
             "rust" => Self::built_in(name, Kind::Rust, &[]),
+            "rust-f32" => Self::built_in(name, Kind::Rust, &["--dtype", "f32"]),
             "rust-reference" => Self::built_in(name, Kind::Rust, &["--engine", "rust-reference"]),
             "c" => Self::built_in(name, Kind::C, &[]),
             _ => match name.strip_prefix("c:") {
                 Some(path) => Self::program(name, Path::new(path)),
                 None => Err(AuditError::usage(format!(
-                    "unknown engine `{name}`: built in are rust, rust-reference, c and c:PATH (a nanoBragg binary)"
+                    "unknown engine `{name}`: built in are rust, rust-f32, rust-reference, c and c:PATH (a nanoBragg binary)"
                 ))),
             },
         }

@@ -86,7 +86,7 @@ pub fn backlog(ctx: &Context, args: &BacklogArgs, outdir: Option<&Path>) -> Resu
     let tests = TestList::of(&ctx.root);
     let context = backlog::Context {
         cpu_features: ctx.environment.cpu_features.clone(),
-        dtype: "f64".into(),
+        dtype: if record.candidate.name == "rust-f32" { "f32".into() } else { "f64".into() },
         case_args: record.args.clone(),
         sizes: record.sizes.iter().map(|z| z.numbers.size).collect(),
         compare_with: None,

@@ -9,6 +9,7 @@ use crate::kernels::smooth::{Job, Tiles};
 use crate::kernels::tiles::{Buffers, Direct};
 use crate::kernels::{Dtype, Level};
 use crate::physics::Model;
+use crate::spans::{self, Stage};
 use rayon::prelude::*;
 use std::sync::{Mutex, PoisonError};
 
@@ -164,6 +165,10 @@ impl Engine for Fast {
             Prepared::Flat(Stock { tiles: Ok(tiles), .. }) => tiles.edge,
             _ => 1,
         }
+    }
+
+    fn band(&self) -> Stage {
+        if self.rows_together() > 1 { spans::BAND_OF_TILES } else { spans::BAND_OF_PIXELS }
     }
 
     fn explain(&self, model: &Model) -> Explanation {

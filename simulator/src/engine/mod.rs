@@ -42,6 +42,11 @@ pub trait Engine: Send + Sync {
         1
     }
 
+    /// The span of a band.
+    fn band(&self) -> spans::Stage {
+        spans::BAND
+    }
+
     /// What it does with an experiment, and why.
     fn explain(&self, model: &Model) -> Explanation;
 }
@@ -226,7 +231,7 @@ impl Simulator {
             let (row, count) = (first + band * band_rows, out.len() / width);
             let unlatched = tracing::dispatcher::with_default(&dispatch, || {
                 // As `Display`: tracing-chrome puts quotes into text that is recorded as such.
-                let loop_id = tracing::field::display(spans::BAND.loop_id.unwrap_or_default());
+                let loop_id = self.engine.band().loop_id.map(tracing::field::display);
                 let _span =
                     tracing::info_span!(target: spans::TARGET, "band", loop_id, first_row = row, rows = count).entered();
                 self.engine.render_band(&self.model, &order, row, out)

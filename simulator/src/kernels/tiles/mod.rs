@@ -20,6 +20,8 @@ use crate::kernels::lanes::{Lanes, Real};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// A tile is worth its while if it takes less than this part of the time that its pixels take: costs are estimates.
+const WORTH_IT: f64 = 0.8;
 /// Most nodes in one direction.
 const MOST_NODES: usize = 512;
 /// Points in each direction at which a tile is looked at before it is planned.
@@ -172,7 +174,7 @@ impl<T: Real> Smooth<T> {
             }
             let plan = self.of_nodes(tile, growth, reached, nodes);
             if plan.bound <= self.tolerance.left(nodes) * reached {
-                return if plan.cost[0] < plan.cost[1] { Ok(plan) } else { Err(Direct::Cheaper) };
+                return if plan.cost[0] < WORTH_IT * plan.cost[1] { Ok(plan) } else { Err(Direct::Cheaper) };
             }
         }
         Err(Direct::Rounding)
