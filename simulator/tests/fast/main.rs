@@ -52,11 +52,15 @@ fn every_engine_keeps_to_the_bound() {
 #[test]
 fn smooth_tiles_keep_to_the_bound() {
     let seeds = seeds();
-    hold_all(
-        &variants::with_tiles(),
-        seeds.start..seeds.start + seeds.count() as u64 / 25 + 1,
-        experiments::smooth,
-    );
+    let seeds = seeds.start..seeds.start + seeds.count() as u64 / 25 + 1;
+    hold_all(&variants::with_tiles(), seeds.clone(), experiments::smooth);
+    // They are used: in f32 an interpolated image is not the same to the last digit.
+    let count = seeds.clone().count();
+    let [direct, tiles] = variants::narrow_with_and_without_tiles();
+    let interpolated =
+        seeds.map(experiments::smooth).filter(|e| direct.render(e, 2) != tiles.render(e, 2)).count();
+    eprintln!("{interpolated} of {count} images have tiles");
+    assert!(4 * interpolated >= count || count < 10, "tiles in only {interpolated} of {count} images");
 }
 
 /// Holds every variant on every experiment of some seeds.

@@ -23,13 +23,13 @@ impl Variant {
         self.choice.dtype == Dtype::F32
     }
 
-    /// What a pixel may be off by besides, as a share of the brightest pixel: the bound of smooth tiles, for factors of a
-    /// pixel that vary by up to 2 over a tile, and in f32 with what rounding adds in their products.
+    /// What a pixel may be off by besides, as a share of the brightest pixel: the bound of smooth tiles, in f32 with what
+    /// rounding adds in their products.
     pub(crate) fn of_brightest(&self) -> f64 {
         match (self.choice.tiles, self.choice.dtype) {
             (false, _) => 0.0,
-            (true, Dtype::F64) => 2e-12,
-            (true, Dtype::F32) => 2e-6,
+            (true, Dtype::F64) => 1e-12,
+            (true, Dtype::F32) => 5e-7,
         }
     }
 
@@ -51,6 +51,11 @@ pub(crate) fn direct() -> Vec<Variant> {
 pub(crate) fn with_tiles() -> Vec<Variant> {
     let variants = |level| DTYPES.map(|dtype| Variant::new(level, dtype, true));
     Level::available().into_iter().flat_map(variants).collect()
+}
+
+/// f32 at the fastest level, pixel by pixel and with tiles.
+pub(crate) fn narrow_with_and_without_tiles() -> [Variant; 2] {
+    [false, true].map(|tiles| Variant::new(Level::detect(), Dtype::F32, tiles))
 }
 
 /// Levels that this machine does not have.

@@ -10,10 +10,12 @@ pub(crate) struct Case {
     /// What it is about.
     pub(crate) what: &'static str,
     words: &'static str,
-    /// Pixels along each axis: of the table, of `--quick`, and where instructions are counted.
+    /// Pixels along each axis: of the table, of `--quick`, and where instructions are counted, the C engine's and the
+    /// kernels'.
     pub(crate) full: u32,
     pub(crate) quick: u32,
     pub(crate) counted: u32,
+    pub(crate) counted_kernels: u32,
     /// nanoBragg's instructions at `counted`, in millions (gcc -O3, callgrind, whole process, one thread).
     pub(crate) nanobragg_millions: Option<f64>,
 }
@@ -29,6 +31,7 @@ pub(crate) const CASES: [Case; 5] = [
         full: 4096,
         quick: 1024,
         counted: 256,
+        counted_kernels: 512,
         nanobragg_millions: Some(88.0),
     },
     Case {
@@ -38,6 +41,7 @@ pub(crate) const CASES: [Case; 5] = [
         full: 1024,
         quick: 256,
         counted: 64,
+        counted_kernels: 256,
         nanobragg_millions: Some(159.0),
     },
     Case {
@@ -47,6 +51,7 @@ pub(crate) const CASES: [Case; 5] = [
         full: 1024,
         quick: 256,
         counted: 32,
+        counted_kernels: 128,
         nanobragg_millions: Some(156.0),
     },
     Case {
@@ -56,6 +61,7 @@ pub(crate) const CASES: [Case; 5] = [
         full: 1024,
         quick: 256,
         counted: 32,
+        counted_kernels: 128,
         nanobragg_millions: None,
     },
     Case {
@@ -65,6 +71,7 @@ pub(crate) const CASES: [Case; 5] = [
         full: 1024,
         quick: 256,
         counted: 32,
+        counted_kernels: 128,
         nanobragg_millions: None,
     },
 ];

@@ -93,7 +93,11 @@ fn one(case: &'static Case, subject: &Subject) -> Result<f64, String> {
     if case.reads_hkl() {
         crate::cases::write_hkl(&folder.path().join("hkl.txt"), REACH)?;
     }
-    let bench = Bench { case, pixels: case.counted, folder: folder.path() };
+    let bench = Bench {
+        case,
+        pixels: if subject.fast { case.counted_kernels } else { case.counted },
+        folder: folder.path(),
+    };
     let mut command = Command::new("valgrind");
     command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(&subject.program);
     command.args(bench.words(subject, 1)).current_dir(folder.path()).env("OMP_NUM_THREADS", "1");
