@@ -54,7 +54,8 @@ fn bands_are_at_most_256_and_the_image_is_the_same() {
         let traced = tracing::subscriber::with_default(subscriber, || simulator.render());
         assert!(plain.iter().zip(&traced).all(|(x, y)| x.to_bits() == y.to_bits()));
         let seen = seen.0.lock().unwrap();
-        let expected = (spans::BAND_OF_PIXELS.name.to_owned(), spans::BAND_OF_PIXELS.loop_id.map(str::to_owned));
+        let expected =
+            (spans::BAND_OF_PIXELS.name.to_owned(), spans::BAND_OF_PIXELS.loop_id.map(str::to_owned));
         assert!(seen.iter().all(|span| *span == expected), "{seen:?}");
         let bands = (rows as usize).div_ceil((rows as usize).div_ceil(spans::MOST_BANDS));
         assert_eq!(seen.len(), bands, "{rows} rows");

@@ -19,7 +19,8 @@ struct Profile {
 
 fn profile(program: &Path) -> Profile {
     let reports = temporary_folder();
-    let words = ["run", "--candidate", "rust-reference", "--sizes", "512", "--iterations", "1", "--reports"].map(std::ffi::OsString::from);
+    let words = ["run", "--candidate", "rust-reference", "--sizes", "512", "--iterations", "1", "--reports"]
+        .map(std::ffi::OsString::from);
     let words: Vec<_> = words.into_iter().chain([reports.path().as_os_str().to_owned()]).collect();
     run(program, &words, &workspace_root()).expect_code(0);
     let stamp = only_stamp(reports.path(), "b2");

@@ -23,8 +23,8 @@ const MOST_CELLS_OF_POLYNOMIAL: f64 = 64.0;
 const MOST_STEPS: u32 = 9;
 /// The exponent beyond which exp(−x) is 0 in f64, and so the reference's Gaussian spot.
 const VANISHES: f64 = 745.133_219_101_941_1;
-/// Indices nearer than this to a lattice point are at it.
-const AT_THE_POINT: f64 = 1e-60;
+/// Indices nearer than this to a lattice point are at it, in f64 and in f32: a product of three such sines would vanish.
+const AT_THE_POINT: [f64; 2] = [1e-60, 1e-12];
 
 /// N = 2^doublings · (2·steps + 1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -292,7 +292,7 @@ impl Shape for Sines {
             }
             let n = V::of(p.cells[axis]);
             for g in 0..G {
-                let at_the_point = r[g].abs().lt(V::of(AT_THE_POINT));
+                let at_the_point = r[g].abs().lt(V::of(AT_THE_POINT[usize::from(V::Real::NARROW)]));
                 let turns = nearest(n * r[g]);
                 let phase = n.mul_sub(r[g], turns);
                 above[g] = above[g] * V::select(at_the_point, n, sine_of_half_turn(phase));
