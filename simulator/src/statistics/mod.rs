@@ -237,7 +237,7 @@ mod tests {
 
     /// Numbers that look random.
     fn noise(i: usize) -> f32 {
-        (i as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(23) as u16 as f32 / 700.0
+        f32::from((i as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(23) as u16) / 700.0
     }
 
     proptest! {

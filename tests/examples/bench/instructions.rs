@@ -133,7 +133,8 @@ pub(crate) fn check(record: bool) -> Result<(), String> {
                 bragg_tests::programs::not_run(&format!("instruction count of {case} {subject}"));
                 continue;
             };
-            if !((got / want - 1.0).abs() <= TOLERANCE) {
+            let off = (got / want - 1.0).abs();
+            if off.is_nan() || off > TOLERANCE {
                 complaints.push(format!("{case} {subject}: {got:.2} M instructions, recorded {want:.2} M"));
             }
         }

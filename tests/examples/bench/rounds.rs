@@ -92,7 +92,8 @@ fn one(case: &'static Case, effort: Effort) -> Result<CaseResult, String> {
             let pairs = times[&(to, *threads)].iter().zip(own);
             Quartiles::of(&pairs.map(|(to, own)| time(to) / time(own)).collect::<Vec<f64>>())
         };
-        let (pixel_loop, whole): (fn(&Times) -> f64, fn(&Times) -> f64) = (|t| t.pixel_loop, |t| t.whole);
+        let pixel_loop: fn(&Times) -> f64 = |t| t.pixel_loop;
+        let whole: fn(&Times) -> f64 = |t| t.whole;
         let to_named = |time| named.as_ref().and_then(|_| ratio(1, time));
         measured.push(Measured {
             subject: subjects[*subject].name.clone(),
