@@ -7,10 +7,10 @@
 //!   h = **a**·q = A·f/R + B/R − C with A = **a**·**fast**/λ, B = **a**·x₀/λ, C = **a**·**s**/λ: two fused
 //!   multiplications and additions for each Miller index.
 //! - F_latt² has the period 1 in each index: r = h − nearest(h) is exact. For N cells it is the square of a Chebyshev
-//!   polynomial in cos 2πr ([`lattice`]), and cos 2πr a polynomial in r ([`math`]).
-//! - In f32 the index of a block's centre is computed and reduced in f64; what is left is small ([`combos`]).
+//!   polynomial in cos 2πr (`lattice`), and cos 2πr a polynomial in r (`math`).
+//! - In f32 the index of a block's centre is computed and reduced in f64; what is left is small (`combos`).
 //!
-//! Everything is written once over the vectors of [`lanes`], compiled for each [`Level`] in [`entry`], and chosen when
+//! Everything is written once over the vectors of `lanes`, compiled for each [`Level`] in `entry`, and chosen when
 //! the program runs.
 
 #![expect(
