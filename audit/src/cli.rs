@@ -44,7 +44,7 @@ pub enum Command {
     /// Do it all: inventory, capture, hot loops, backlog (phases A to B3)
     Run(CaptureArgs),
     /// Phase A: list every loop of the sources
-    Inventory(InventoryArgs),
+    Inventory(crate::phases::inventory::InventoryArgs),
     /// Phase B1: render with both engines, judge parity, take times and a profile
     Capture(CaptureArgs),
     /// Phase B2: join the profile of a passing capture with the inventory
@@ -135,16 +135,6 @@ pub struct CaptureArgs {
     /// A case of one's own: arguments for both engines
     #[arg(last = true, value_name = "ARGS")]
     pub args: Vec<OsString>,
-}
-
-/// What `inventory` takes.
-#[derive(Debug, Args)]
-pub struct InventoryArgs {
-    /// Files and directories [default: `[inventory] paths` of audit.toml]
-    pub paths: Vec<PathBuf>,
-    /// Write the stamp into this very folder
-    #[arg(long, value_name = "DIR")]
-    pub outdir: Option<PathBuf>,
 }
 
 /// What `hot-loops` takes.

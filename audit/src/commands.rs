@@ -33,7 +33,7 @@ pub fn execute(cli: &Cli) -> Result<Exit> {
             report_run(&ctx, cli.json, &outcome)
         }
         Command::Inventory(args) => {
-            let done = phases::inventory::inventory(&ctx, &args.paths, args.outdir.as_deref())?;
+            let done = phases::inventory::inventory(&ctx, args, args.outdir.as_deref())?;
             report(&ctx, cli.json, &done, None)
         }
         Command::Capture(args) => {

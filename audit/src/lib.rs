@@ -10,6 +10,7 @@ pub mod commands;
 pub mod config;
 pub mod engines;
 pub mod environment;
+pub mod evidence;
 pub mod exit;
 pub mod gates;
 pub mod hash;

@@ -50,7 +50,7 @@ pub(crate) fn read_tree(root: &Path, paths: &[PathBuf]) -> Result<Findings, Inve
     let layout =
         Layout::new(root, read.iter().filter_map(|r| r.parsed.as_ref().map(|p| (r.path.as_str(), &p.facts))));
     let mut inventory =
-        Inventory { schema: SCHEMA.to_string(), files: Vec::new(), loops: Vec::new(), skipped };
+        Inventory { schema: SCHEMA.to_string(), files: Vec::new(), loops: Vec::new(), skipped, compilers: Vec::new() };
     let mut tests = Vec::new();
     for Read { path, parsed, notes } in &mut read {
         inventory.skipped.append(notes);

@@ -1,0 +1,100 @@
+//! How evidence and heat become a status. The rules, in this order:
+//!
+//! 1. A person's word (`loops.toml`) wins; it is shown with its name and reason.
+//! 2. What needs no work by the kind of its source (tests, build scripts, loops that run once) is `safe`.
+//! 3. `vectorized`: the compiler's evidence shows vector code in every instance that has code.
+//! 4. With heat, that is a measured self share: under 1 % a loop is `safe` (cold by measurement); from 1 % on it is `todo`
+//!    when the evidence says scalar or partly vector, and `uncertain` when the instances differ or there is no evidence.
+//! 5. Without heat everything else is `uncertain`; the evidence text says what is known.
+
+use super::model::{Code, CodeState, How};
+use crate::inventory::{Loop, Priority, Status};
+
+/// Self share from which a loop is worth work, percent.
+pub const WARM_PCT: f64 = 1.0;
+/// Self share from which its priority is HIGH, percent.
+pub const HOT_PCT: f64 = 10.0;
+
+/// Of a loop in a file that a compiler run covers, and that the run did not show.
+pub(crate) const NO_CODE: &str =
+    "no machine code in the release build: a generic function that nothing instantiates, unused, or removed";
+
+/// Rank by measured self time.
+#[must_use]
+pub fn priority(self_pct: f64) -> Priority {
+    match self_pct {
+        share if share >= HOT_PCT => Priority::High,
+        share if share >= WARM_PCT => Priority::Medium,
+        _ => Priority::Low,
+    }
+}
+
+/// Status and evidence of a loop from its code alone.
+#[must_use]
+pub fn from_code(code: &Code) -> (Status, String) {
+    let text = describe(code);
+    match code.state {
+        CodeState::Vector => (Status::Vectorized, text),
+        _ => (Status::Uncertain, text),
+    }
+}
+
+/// Status and evidence of a loop once its self share is known.
+#[must_use]
+pub fn with_heat(found: &Loop, self_pct: f64) -> (Status, String) {
+    let decided = found.person.is_some() || matches!(found.status, Status::Safe | Status::Vectorized);
+    if decided {
+        return (found.status, found.evidence.clone());
+    }
+    let state = found.code.as_ref().map(|code| code.state);
+    let status = match state {
+        _ if self_pct.is_nan() => found.status,
+        _ if self_pct < WARM_PCT => {
+            return (
+                Status::Safe,
+                format!("cold by measurement: {self_pct:.2} % self time, below {WARM_PCT} %; {}", found.evidence),
+            );
+        }
+        Some(CodeState::Scalar | CodeState::Partial) => Status::Todo,
+        _ => Status::Uncertain,
+    };
+    (status, found.evidence.clone())
+}
+
+/// The evidence in a sentence.
+#[must_use]
+pub fn describe(code: &Code) -> String {
+    let instances: u32 = code.instances.iter().map(|(_, n)| n).sum();
+    let counts: Vec<String> = code.instances.iter().map(|(s, n)| format!("{n} {}", s.name())).collect();
+    let mut text = match code.state {
+        CodeState::Vector => "vector code".to_string(),
+        CodeState::Partial => {
+            let share = code.share_pct.map(|s| format!(", {s} % of its arithmetic")).unwrap_or_default();
+            format!("partly vector code{share}")
+        }
+        CodeState::Scalar => "scalar code".to_string(),
+        CodeState::Mixed => format!("mixed: {instances} instances, {}", counts.join(", ")),
+        CodeState::Unknown => "code without its loop".to_string(),
+    };
+    if let (Some(bits), Some(lanes), Some(element)) = (code.bits, code.lanes, &code.element)
+        && code.state != CodeState::Scalar
+    {
+        text.push_str(&format!(", {lanes} lanes of {element} ({bits} bits)"));
+    } else if let Some(bits) = code.bits.filter(|_| code.state != CodeState::Scalar) {
+        text.push_str(&format!(", {bits} bits"));
+    }
+    match code.how {
+        Some(How::LoopVectorizer) => text.push_str(", made by the loop vectorizer"),
+        Some(How::VectorTypes) => text.push_str(", by vector types"),
+        Some(How::Unrolled) => text.push_str(", no loop left"),
+        None => {}
+    }
+    if instances > 1 && code.state != CodeState::Mixed {
+        text.push_str(&format!(", {instances} instances"));
+    }
+    if let Some(reason) = code.reason.as_ref().filter(|_| code.state != CodeState::Vector) {
+        text.push_str(&format!(": {reason}"));
+    }
+    text.push_str(&format!(" [{}]", code.run));
+    text
+}
