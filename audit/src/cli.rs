@@ -51,6 +51,8 @@ pub enum Command {
     HotLoops(HotLoopsArgs),
     /// Phase B3: rank the hot loops by what working on them can give
     Backlog(BacklogArgs),
+    /// Phase C: what is needed to change one loop: its design page, and a bench of its stage
+    Packet(crate::phases::packet::PacketArgs),
     /// Show the phases of an initiative: what is done, what blocks what, and the command that comes next
     Status,
     /// Check the files of a stamp against its checksums

@@ -48,6 +48,7 @@ pub fn execute(cli: &Cli) -> Result<Exit> {
             let (done, _) = phases::backlog::backlog(&ctx, args, args.outdir.as_deref())?;
             report(&ctx, cli.json, &done, None)
         }
+        Command::Packet(args) => report(&ctx, cli.json, &phases::packet::packet(&ctx, args)?, None),
         Command::Status => {
             let status = phases::status::status(&ctx)?;
             let text = if cli.json { pretty(&status)? } else { status.text(&ctx.root) };

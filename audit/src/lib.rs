@@ -20,6 +20,7 @@ pub mod interrupt;
 pub mod inventory;
 pub mod ledger;
 pub mod metrics;
+pub mod packet;
 pub mod phases;
 pub mod profile;
 pub mod progress;

@@ -1,8 +1,8 @@
 //! The command `bragg-audit`.
 
 use bragg_audit::cli::{Cli, Command};
-use bragg_audit::exit::Exit;
 use bragg_audit::evidence::wrapper;
+use bragg_audit::exit::Exit;
 use bragg_audit::{child, commands, interrupt};
 use clap::Parser;
 use clap::error::ErrorKind;

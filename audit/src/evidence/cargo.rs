@@ -73,11 +73,15 @@ pub(super) fn build(manifest: &Path, root: &Path, name: &str, progress: &Progres
     let mut places = Places::new(&inventory, &places_root);
     for (at, module) in modules.iter().enumerate() {
         progress.step(&format!("{name}: reading IR, module {} of {}", at + 1, modules.len()));
-        ir::read_file(module, &mut places, &mut found).map_err(|e| AuditError::failed(module.display(), e))?;
+        ir::read_file(module, &mut places, &mut found)
+            .map_err(|e| AuditError::failed(module.display(), e))?;
         crate::interrupt::check()?;
     }
     if found.skipped > 0 {
-        problems.push(format!("{} lines or nodes of the IR were skipped: broken, too long or too many", found.skipped));
+        problems.push(format!(
+            "{} lines or nodes of the IR were skipped: broken, too long or too many",
+            found.skipped
+        ));
     }
     let mut codes = BTreeMap::new();
     for (index, instances) in found.instances {
@@ -94,7 +98,11 @@ pub(super) fn build(manifest: &Path, root: &Path, name: &str, progress: &Progres
             .into_iter()
             .filter(|f| f.is_file()),
     );
-    let what = format!("optimised LLVM IR of `cargo build --release --workspace`, {} modules, {} functions", modules.len(), found.functions);
+    let what = format!(
+        "optimised LLVM IR of `cargo build --release --workspace`, {} modules, {} functions",
+        modules.len(),
+        found.functions
+    );
     let run = CompilerRun { name: name.to_string(), what, compiler: version(), flags, problems };
     Ok(Built { run, codes, files })
 }
@@ -111,7 +119,10 @@ fn metadata(manifest: &Path) -> Result<Metadata> {
         .output()
         .map_err(|e| AuditError::failed("cargo metadata (is cargo installed?)", e))?;
     if !output.status.success() {
-        return Err(AuditError::failed("cargo metadata", last_lines(&String::from_utf8_lossy(&output.stderr))));
+        return Err(AuditError::failed(
+            "cargo metadata",
+            last_lines(&String::from_utf8_lossy(&output.stderr)),
+        ));
     }
     serde_json::from_slice(&output.stdout).map_err(|e| AuditError::failed("cargo metadata", e))
 }
@@ -129,7 +140,9 @@ fn sources(metadata: &Metadata) -> Vec<PathBuf> {
 
 /// Where the build and its findings are kept, beside the user's own builds, which stay untouched.
 pub(super) fn target_directory(workspace: &Path) -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.join("target"), PathBuf::from).join("evidence")
+    std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| workspace.join("target"), PathBuf::from)
+        .join("evidence")
 }
 
 /// Runs cargo; its messages.
@@ -153,7 +166,9 @@ fn compile(manifest: &Path, target: &Path, name: &str, progress: &Progress) -> R
     let (messages, log) = std::thread::scope(|scope| {
         let reader = scope.spawn(|| stdout.map(read_all).unwrap_or_default());
         let mut log = Vec::new();
-        for line in stderr.map(BufReader::new).into_iter().flat_map(BufRead::lines).map_while(std::io::Result::ok) {
+        for line in
+            stderr.map(BufReader::new).into_iter().flat_map(BufRead::lines).map_while(std::io::Result::ok)
+        {
             if line.trim_start().starts_with("Compiling") {
                 progress.step(&format!("{name}: {}", line.trim()));
             }
@@ -200,12 +215,20 @@ fn modules(messages: &str, target: &Path) -> Vec<PathBuf> {
             if path.parent() == Some(&deps) {
                 stems.insert(stem.strip_prefix("lib").unwrap_or(&stem).to_string());
             } else {
-                stems.extend(names.iter().filter(|(p, n)| !n.contains('.') && same_file(p, path)).map(|(_, n)| n.clone()));
+                stems.extend(
+                    names
+                        .iter()
+                        .filter(|(p, n)| !n.contains('.') && same_file(p, path))
+                        .map(|(_, n)| n.clone()),
+                );
                 // a library that was given its final name
                 let twin = |(p, n): &&(PathBuf, String)| n.ends_with(".rlib") && same_file(p, path);
-                stems.extend(names.iter().find(twin).map(|(_, n)| {
-                    n.trim_end_matches(".rlib").trim_start_matches("lib").to_string()
-                }));
+                stems.extend(
+                    names
+                        .iter()
+                        .find(twin)
+                        .map(|(_, n)| n.trim_end_matches(".rlib").trim_start_matches("lib").to_string()),
+                );
             }
         }
     }

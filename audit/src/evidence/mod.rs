@@ -29,7 +29,12 @@ use std::path::{Path, PathBuf};
 ///
 /// # Errors
 /// When a Rust workspace does not build, or the findings cannot be kept.
-pub fn collect(inventory: &Inventory, root: &Path, c_flags: &[String], progress: &Progress) -> Result<Record> {
+pub fn collect(
+    inventory: &Inventory,
+    root: &Path,
+    c_flags: &[String],
+    progress: &Progress,
+) -> Result<Record> {
     let mut record = Record::new();
     let rust = inventory.files.iter().filter(|f| f.language == Language::Rust);
     let manifests: BTreeSet<PathBuf> =

@@ -54,6 +54,9 @@ pub struct Instance {
     /// How its vectors came about, or how its loop went.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub how: Option<How>,
+    /// Bits of the widest vector registers that its function may use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registers: Option<u32>,
     /// Bits of its widest operation on vectors.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bits: Option<u32>,
@@ -66,6 +69,12 @@ pub struct Instance {
     /// Share of its arithmetic that is done in vectors, by lane, percent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub share_pct: Option<u32>,
+    /// Floating-point operations in one pass over its code, all lanes; every branch counted once.
+    #[serde(default)]
+    pub flops: u64,
+    /// Bytes read and written in one pass.
+    #[serde(default)]
+    pub bytes: u64,
     /// What stands against vector code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -78,6 +87,10 @@ pub struct Code {
     pub state: CodeState,
     /// Number of instances by state.
     pub instances: Vec<(CodeState, u32)>,
+    /// The state in functions that may use vector registers of so many bits: one entry per instruction set that the loop was
+    /// compiled for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub levels: Vec<(u32, CodeState)>,
     /// Bits of the widest vectors of any instance.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bits: Option<u32>,
@@ -127,6 +140,7 @@ impl Code {
     pub fn of(mut instances: Vec<Instance>, more: u32, run: &str) -> Option<Self> {
         instances.sort_by(|a, b| (a.state, &a.function).cmp(&(b.state, &b.function)));
         let known: Vec<&Instance> = instances.iter().filter(|i| i.state != CodeState::Unknown).collect();
+        let levels = levels(&known);
         let first = known.first().or(instances.first().as_ref())?.state;
         let state = if known.iter().all(|i| i.state == first) { first } else { CodeState::Mixed };
         let mut counts: Vec<(CodeState, u32)> = Vec::new();
@@ -139,7 +153,7 @@ impl Code {
         if let Some((_, count)) = counts.last_mut() {
             *count += more;
         }
-        let widest = instances.iter().max_by_key(|i| i.bits).filter(|i| i.bits.is_some()).cloned();
+        let widest = instances.iter().max_by_key(|i| (i.bits, i.lanes)).cloned();
         let share_pct = known.iter().filter_map(|i| i.share_pct).min();
         let reason = instances.iter().find_map(|i| i.reason.clone());
         let how = instances.iter().find_map(|i| i.how);
@@ -153,6 +167,7 @@ impl Code {
         Some(Self {
             state,
             instances: counts,
+            levels,
             bits: widest.as_ref().and_then(|w| w.bits),
             lanes: widest.as_ref().and_then(|w| w.lanes),
             element: widest.and_then(|w| w.element),
@@ -162,5 +177,29 @@ impl Code {
             examples,
             run: run.to_string(),
         })
+    }
+}
+
+/// The state by width of the registers, widest first.
+fn levels(known: &[&Instance]) -> Vec<(u32, CodeState)> {
+    let mut levels: Vec<(u32, CodeState)> = Vec::new();
+    for one in known {
+        let Some(registers) = one.registers else { continue };
+        match levels.iter_mut().find(|(bits, _)| *bits == registers) {
+            None => levels.push((registers, one.state)),
+            Some((_, state)) if *state != one.state => *state = CodeState::Mixed,
+            Some(_) => {}
+        }
+    }
+    levels.sort_unstable_by(|a, b| b.cmp(a));
+    levels
+}
+
+impl Code {
+    /// The state in what a processor with vector registers of `bits` runs, when the program chooses its instruction set: the
+    /// instances for the widest registers that it has.
+    #[must_use]
+    pub fn state_on(&self, bits: u32) -> CodeState {
+        self.levels.iter().find(|(level, _)| *level <= bits).map_or(self.state, |(_, state)| *state)
     }
 }

@@ -79,8 +79,14 @@ pub fn apply(inventory: &mut Inventory, file: &Path) -> Result<(), String> {
         };
         let doubt = match &entry.content_hash {
             Some(hash) if *hash == found.content_hash => None,
-            Some(_) => Some(format!("the loop was edited since: look again, then set content_hash = \"{}\"", found.content_hash)),
-            None => Some(format!("says nothing about which text was looked at: add content_hash = \"{}\"", found.content_hash)),
+            Some(_) => Some(format!(
+                "the loop was edited since: look again, then set content_hash = \"{}\"",
+                found.content_hash
+            )),
+            None => Some(format!(
+                "says nothing about which text was looked at: add content_hash = \"{}\"",
+                found.content_hash
+            )),
         };
         let person = Person {
             name: entry.name,
@@ -134,7 +140,8 @@ fn parse(text: &str) -> Result<Vec<Entry>, String> {
 mod tests {
     use super::*;
 
-    const GOOD: &str = "[[loop]]\nloop_id='a.rs::f#1'\nstatus='safe'\nname='A'\nreason='small'\ndate='2026-01-02'\n";
+    const GOOD: &str =
+        "[[loop]]\nloop_id='a.rs::f#1'\nstatus='safe'\nname='A'\nreason='small'\ndate='2026-01-02'\n";
 
     #[test]
     fn a_word_wins_is_shown_and_doubted_after_an_edit() {
@@ -149,11 +156,19 @@ mod tests {
         let one = &inventory.loops[0];
         assert_eq!(one.status, Status::Safe);
         assert_eq!(one.person.as_ref().unwrap().doubt, None);
-        assert!(one.evidence.starts_with("safe by A (2026-01-02): small; without that uncertain"), "{}", one.evidence);
+        assert!(
+            one.evidence.starts_with("safe by A (2026-01-02): small; without that uncertain"),
+            "{}",
+            one.evidence
+        );
         std::fs::write(dir.path().join("a.rs"), "fn f() { loop { h() } }").unwrap();
         let mut edited = scan();
         apply(&mut edited, &file).unwrap();
-        assert!(edited.loops[0].evidence.contains("IN DOUBT: the loop was edited"), "{}", edited.loops[0].evidence);
+        assert!(
+            edited.loops[0].evidence.contains("IN DOUBT: the loop was edited"),
+            "{}",
+            edited.loops[0].evidence
+        );
         std::fs::write(&file, GOOD.replace("f#1", "f#2")).unwrap();
         let mut gone = scan();
         apply(&mut gone, &file).unwrap();

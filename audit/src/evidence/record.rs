@@ -70,7 +70,8 @@ impl Record {
     /// The files that are not any more what they were.
     #[must_use]
     pub fn stale(&self, root: &Path) -> Vec<String> {
-        let same = |(file, hash): &(&PathBuf, &String)| hash::file(&root.join(file)).ok().as_ref() != Some(*hash);
+        let same =
+            |(file, hash): &(&PathBuf, &String)| hash::file(&root.join(file)).ok().as_ref() != Some(*hash);
         self.files.iter().filter(same).map(|(file, _)| file.display().to_string()).collect()
     }
 

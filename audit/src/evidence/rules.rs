@@ -5,6 +5,7 @@
 //! 3. `vectorized`: the compiler's evidence shows vector code in every instance that has code.
 //! 4. With heat, that is a measured self share: under 1 % a loop is `safe` (cold by measurement); from 1 % on it is `todo`
 //!    when the evidence says scalar or partly vector, and `uncertain` when the instances differ or there is no evidence.
+//!    A loop that was compiled for several instruction sets is judged by the instances that this processor's choice runs.
 //! 5. Without heat everything else is `uncertain`; the evidence text says what is known.
 
 use super::model::{Code, CodeState, How};
@@ -41,21 +42,25 @@ pub fn from_code(code: &Code) -> (Status, String) {
 
 /// Status and evidence of a loop once its self share is known.
 #[must_use]
-pub fn with_heat(found: &Loop, self_pct: f64) -> (Status, String) {
+pub fn with_heat(found: &Loop, self_pct: f64, register_bits: u32) -> (Status, String) {
     let decided = found.person.is_some() || matches!(found.status, Status::Safe | Status::Vectorized);
     if decided {
         return (found.status, found.evidence.clone());
     }
-    let state = found.code.as_ref().map(|code| code.state);
+    let state = found.code.as_ref().map(|code| code.state_on(register_bits));
     let status = match state {
         _ if self_pct.is_nan() => found.status,
         _ if self_pct < WARM_PCT => {
             return (
                 Status::Safe,
-                format!("cold by measurement: {self_pct:.2} % self time, below {WARM_PCT} %; {}", found.evidence),
+                format!(
+                    "cold by measurement: {self_pct:.2} % self time, below {WARM_PCT} %; {}",
+                    found.evidence
+                ),
             );
         }
         Some(CodeState::Scalar | CodeState::Partial) => Status::Todo,
+        Some(CodeState::Vector) => Status::Vectorized,
         _ => Status::Uncertain,
     };
     (status, found.evidence.clone())
@@ -91,6 +96,11 @@ pub fn describe(code: &Code) -> String {
     }
     if instances > 1 && code.state != CodeState::Mixed {
         text.push_str(&format!(", {instances} instances"));
+    }
+    if code.state == CodeState::Mixed && code.levels.len() > 1 {
+        let levels: Vec<String> =
+            code.levels.iter().map(|(bits, s)| format!("{} with {bits}-bit registers", s.name())).collect();
+        text.push_str(&format!(" ({})", levels.join(", ")));
     }
     if let Some(reason) = code.reason.as_ref().filter(|_| code.state != CodeState::Vector) {
         text.push_str(&format!(": {reason}"));

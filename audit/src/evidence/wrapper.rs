@@ -35,7 +35,8 @@ pub fn run() -> u8 {
 
 /// Adds what is needed to a call that links or makes a library; others (`-vV`, `--print`) pass.
 fn with_ir(mut arguments: Vec<OsString>) -> Vec<OsString> {
-    let crate_of_sources = arguments.iter().any(|a| a == "--crate-name") && arguments.iter().any(|a| a == "--out-dir");
+    let crate_of_sources =
+        arguments.iter().any(|a| a == "--crate-name") && arguments.iter().any(|a| a == "--out-dir");
     if crate_of_sources && value(&arguments, "--crate-name").is_none_or(|n| n != "build_script_build") {
         if flags(&arguments).all(|f| !f.starts_with("codegen-units=")) {
             arguments.extend(["-C".into(), UNITS.into()]);
@@ -47,11 +48,18 @@ fn with_ir(mut arguments: Vec<OsString>) -> Vec<OsString> {
 
 /// Leaves the flags of code generation beside the outputs.
 fn note_flags(arguments: &[OsString]) {
-    let (Some(name), Some(directory)) = (value(arguments, "--crate-name"), value(arguments, "--out-dir")) else { return };
-    let suffix = flags(arguments).find_map(|f| f.strip_prefix("extra-filename=").map(str::to_owned)).unwrap_or_default();
+    let (Some(name), Some(directory)) = (value(arguments, "--crate-name"), value(arguments, "--out-dir"))
+    else {
+        return;
+    };
+    let suffix = flags(arguments)
+        .find_map(|f| f.strip_prefix("extra-filename=").map(str::to_owned))
+        .unwrap_or_default();
     let kept: Vec<String> = flags(arguments)
         .filter(|f| {
-            !["metadata=", "extra-filename=", "incremental=", "linker", "link-arg"].iter().any(|p| f.starts_with(p))
+            !["metadata=", "extra-filename=", "incremental=", "linker", "link-arg"]
+                .iter()
+                .any(|p| f.starts_with(p))
         })
         .map(|f| format!("-C {f}"))
         .collect();

@@ -80,7 +80,8 @@ pub fn inventory(ctx: &Context, args: &InventoryArgs, outdir: Option<&Path>) -> 
     }
     overrides::apply(&mut inventory, &file).map_err(AuditError::usage)?;
     if let Some(stamp) = &args.heat {
-        heat(&mut inventory, stamp)?;
+        let bits = crate::backlog::Vectors::of(&ctx.environment.cpu_features, "f64").bits;
+        heat(&mut inventory, stamp, bits)?;
     }
     drop(progress);
     // what changed since an earlier inventory
@@ -137,7 +138,8 @@ pub fn inventory(ctx: &Context, args: &InventoryArgs, outdir: Option<&Path>) -> 
 /// The root and the paths below it. Paths outside of the configured root have their own: the deepest directory that holds
 /// them all.
 fn rooted(root: &Path, paths: &[PathBuf]) -> (PathBuf, Vec<PathBuf>) {
-    let whole: Vec<PathBuf> = paths.iter().filter_map(|p| std::fs::canonicalize(absolute(root, p)).ok()).collect();
+    let whole: Vec<PathBuf> =
+        paths.iter().filter_map(|p| std::fs::canonicalize(absolute(root, p)).ok()).collect();
     let base = std::fs::canonicalize(root).unwrap_or_else(|_| root.to_owned());
     if whole.len() < paths.len() || whole.iter().all(|p| p.starts_with(&base)) {
         return (root.to_owned(), paths.to_vec());
@@ -156,13 +158,26 @@ fn absolute(root: &Path, path: &Path) -> PathBuf {
 }
 
 /// Sets statuses and priorities from the measured shares of a hot-loops stamp; loops that were edited since keep theirs.
-fn heat(inventory: &mut Inventory, stamp: &Path) -> Result<()> {
-    let hot: HotLoops = stamp::read_json(stamp, super::hot_loops::FILE)
-        .map_err(|e| AuditError::usage(format!("--heat {}: not a reliable hot-loops stamp: {}", stamp.display(), e.message)))?;
+fn heat(inventory: &mut Inventory, stamp: &Path, register_bits: u32) -> Result<()> {
+    let hot: HotLoops = stamp::read_json(stamp, super::hot_loops::FILE).map_err(|e| {
+        AuditError::usage(format!(
+            "--heat {}: not a reliable hot-loops stamp: {}",
+            stamp.display(),
+            e.message
+        ))
+    })?;
     let before: PhaseVerdict = stamp::read_json(stamp, "verdict.json")?;
-    let old = before.parents.iter().find(|p| p.phase == "a").and_then(|p| Inventory::read_json(&p.path.join(FILE)).ok());
-    let shares: HashMap<&str, f64> =
-        hot.rows.iter().filter(|r| r.source == hot.primary).map(|r| (r.loop_id.as_str(), r.self_pct)).collect();
+    let old = before
+        .parents
+        .iter()
+        .find(|p| p.phase == "a")
+        .and_then(|p| Inventory::read_json(&p.path.join(FILE)).ok());
+    let shares: HashMap<&str, f64> = hot
+        .rows
+        .iter()
+        .filter(|r| r.source == hot.primary)
+        .map(|r| (r.loop_id.as_str(), r.self_pct))
+        .collect();
     for one in &mut inventory.loops {
         let then = old.as_ref().and_then(|o| o.by_id(&one.loop_id));
         let same_text = then.is_none_or(|o| o.content_hash == one.content_hash);
@@ -171,9 +186,11 @@ fn heat(inventory: &mut Inventory, stamp: &Path) -> Result<()> {
         }
         // a loop without a row is below the table's threshold of inclusive time, and so of self time
         let measured_here = inventory_covers(&hot, one);
-        let Some(share) = shares.get(one.loop_id.as_str()).copied().or(measured_here.then_some(0.0)) else { continue };
+        let Some(share) = shares.get(one.loop_id.as_str()).copied().or(measured_here.then_some(0.0)) else {
+            continue;
+        };
         one.priority = Some(rules::priority(share));
-        (one.status, one.evidence) = rules::with_heat(one, share);
+        (one.status, one.evidence) = rules::with_heat(one, share, register_bits);
     }
     Ok(())
 }

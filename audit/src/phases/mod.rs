@@ -4,6 +4,7 @@ pub mod backlog;
 pub mod capture;
 pub mod hot_loops;
 pub mod inventory;
+pub mod packet;
 pub mod run;
 pub mod status;
 

@@ -137,19 +137,25 @@ impl Verdicts {
 
 impl Said {
     fn code(self, run: &str) -> Option<Code> {
-        let instance = |state: CodeState, how: Option<How>, bits: Option<u32>, reason: Option<String>| Instance {
-            function: String::new(),
-            state,
-            how,
-            bits,
-            lanes: self.lanes.filter(|_| state == CodeState::Vector),
-            element: None,
-            share_pct: None,
-            reason,
-        };
+        let instance =
+            |state: CodeState, how: Option<How>, bits: Option<u32>, reason: Option<String>| Instance {
+                function: String::new(),
+                registers: None,
+                state,
+                how,
+                bits,
+                lanes: self.lanes.filter(|_| state == CodeState::Vector),
+                element: None,
+                share_pct: None,
+                flops: 0,
+                bytes: 0,
+                reason,
+            };
         let vector = if self.in_order { CodeState::Partial } else { CodeState::Vector };
-        let order = self.in_order.then(|| "its sum stays in order: only loads and products are vectors".to_string());
-        let mut instances = vec![instance(vector, Some(How::LoopVectorizer), self.bits, order); self.vector as usize];
+        let order =
+            self.in_order.then(|| "its sum stays in order: only loads and products are vectors".to_string());
+        let mut instances =
+            vec![instance(vector, Some(How::LoopVectorizer), self.bits, order); self.vector as usize];
         let left = match self.block {
             // how much of the body that is, the report does not say
             Some(_) => instance(CodeState::Partial, Some(How::VectorTypes), self.block, self.reason.clone()),
@@ -207,7 +213,10 @@ t.c:4:16: missed: not vectorized: no vectype for stmt: _4 = *_3;
 ",
         );
         let (first, second) = (codes[0].as_ref().unwrap(), codes[1].as_ref().unwrap());
-        assert_eq!((first.state, first.bits, &first.instances[..]), (CodeState::Vector, Some(256), &[(CodeState::Vector, 1)][..]));
+        assert_eq!(
+            (first.state, first.bits, &first.instances[..]),
+            (CodeState::Vector, Some(256), &[(CodeState::Vector, 1)][..])
+        );
         assert_eq!(second.state, CodeState::Scalar);
         assert_eq!(second.reason.as_deref(), Some("no vectype for stmt: _4 = *_3; (line 4)"));
     }
@@ -224,8 +233,14 @@ t.c:3:5: remark: loop not vectorized [-Rpass-missed=loop-vectorize]
         );
         let (first, second) = (codes[0].as_ref().unwrap(), codes[1].as_ref().unwrap());
         assert_eq!((first.state, first.lanes), (CodeState::Vector, Some(4)));
-        assert_eq!((second.state, second.reason.as_deref()), (CodeState::Scalar, Some("call instruction cannot be vectorized")));
-        let interleaved = read(Style::Clang, "t.c:2:5: remark: vectorized loop (vectorization width: 1, interleaved count: 4) [-Rpass=loop-vectorize]");
+        assert_eq!(
+            (second.state, second.reason.as_deref()),
+            (CodeState::Scalar, Some("call instruction cannot be vectorized"))
+        );
+        let interleaved = read(
+            Style::Clang,
+            "t.c:2:5: remark: vectorized loop (vectorization width: 1, interleaved count: 4) [-Rpass=loop-vectorize]",
+        );
         assert_eq!(interleaved[0].as_ref().unwrap().state, CodeState::Scalar);
     }
 }

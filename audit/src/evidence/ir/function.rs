@@ -45,6 +45,8 @@ pub(super) struct Instruction {
     pub(super) block: u32,
     pub(super) class: Class,
     pub(super) width: Width,
+    /// Floating-point operations per lane.
+    pub(super) flops: u32,
     /// Place in [`Function::callees`].
     pub(super) callee: Option<u32>,
     /// Number of its location.
@@ -127,6 +129,7 @@ impl Function {
             block: u32::try_from(current).unwrap_or(u32::MAX),
             class: read.class,
             width: read.width,
+            flops: read.flops,
             callee,
             location: instruction::attached(line, "!dbg"),
         });

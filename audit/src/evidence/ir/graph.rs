@@ -146,8 +146,7 @@ mod tests {
     #[test]
     fn a_nest_and_a_loop_beside_it() {
         // 0 → 1; 1 → 2 | 5; 2 → 2 | 3; 3 → 1; 5 → 6; 6 → 5 | 7
-        let edges =
-            vec![vec![1], vec![2, 5], vec![2, 3], vec![1], vec![], vec![6], vec![5, 7], vec![]];
+        let edges = vec![vec![1], vec![2, 5], vec![2, 3], vec![1], vec![], vec![6], vec![5, 7], vec![]];
         let loops = Loops::of(&edges);
         let nest: Vec<(usize, Option<usize>)> =
             loops.headers.iter().map(|h| (*h, loops.parents[loops.of_block[*h].unwrap()])).collect();

@@ -42,6 +42,8 @@ pub(super) struct Instruction<'t> {
     pub(super) result: Option<u64>,
     /// A `phi`, which joins values from several blocks.
     pub(super) phi: bool,
+    /// Additions, multiplications, divisions and roots per lane; 2 for a fused multiply-add.
+    pub(super) flops: u32,
     /// May its operations be put in another order (`reassoc`, `fast`)?
     pub(super) reorders: bool,
 }
@@ -50,19 +52,76 @@ const SCALAR: Width = Width { lanes: 1, bits: 0, float: false };
 
 /// LLVM's own functions that are floating-point arithmetic.
 const FLOAT: [&str; 26] = [
-    "fma.", "fmuladd.", "sqrt.", "fabs.", "floor.", "ceil.", "trunc.", "rint.", "nearbyint.", "round.", "roundeven.",
-    "copysign.", "minnum.", "maxnum.", "minimum.", "maximum.", "minimumnum.", "maximumnum.", "fptosi.sat", "fptoui.sat",
-    "canonicalize.", "ldexp.", "is.fpclass", "lrint.", "lround.", "fptrunc.",
+    "fma.",
+    "fmuladd.",
+    "sqrt.",
+    "fabs.",
+    "floor.",
+    "ceil.",
+    "trunc.",
+    "rint.",
+    "nearbyint.",
+    "round.",
+    "roundeven.",
+    "copysign.",
+    "minnum.",
+    "maxnum.",
+    "minimum.",
+    "maximum.",
+    "minimumnum.",
+    "maximumnum.",
+    "fptosi.sat",
+    "fptoui.sat",
+    "canonicalize.",
+    "ldexp.",
+    "is.fpclass",
+    "lrint.",
+    "lround.",
+    "fptrunc.",
 ];
 /// Those that are floating-point arithmetic and, for scalars, a call of the mathematical library.
-const LIBRARY: [&str; 16] = [
-    "sin.", "cos.", "tan.", "asin.", "acos.", "atan", "sinh.", "cosh.", "tanh.", "sincos.", "exp", "log", "pow.", "powi.",
-    "modf.", "frexp.",
+const LIBRARY: [&str; 22] = [
+    "sin.",
+    "cos.",
+    "tan.",
+    "asin.",
+    "acos.",
+    "atan.",
+    "atan2.",
+    "sinh.",
+    "cosh.",
+    "tanh.",
+    "sincos.",
+    "sincospi.",
+    "exp.",
+    "exp2.",
+    "exp10.",
+    "log.",
+    "log2.",
+    "log10.",
+    "pow.",
+    "powi.",
+    "modf.",
+    "frexp.",
 ];
 /// Integer arithmetic.
 const INT: [&str; 16] = [
-    "smin.", "smax.", "umin.", "umax.", "abs.", "ctpop.", "ctlz.", "cttz.", "bswap.", "bitreverse.", "fshl.", "fshr.",
-    "uadd.", "sadd.", "usub.", "ssub.",
+    "smin.",
+    "smax.",
+    "umin.",
+    "umax.",
+    "abs.",
+    "ctpop.",
+    "ctlz.",
+    "cttz.",
+    "bswap.",
+    "bitreverse.",
+    "fshl.",
+    "fshr.",
+    "uadd.",
+    "sadd.",
+    "usub.",
+    "ssub.",
 ];
 
 /// Reads one line of a function's body; `None` when it is no instruction.
@@ -83,18 +142,24 @@ pub(super) fn read(line: &str) -> Option<Instruction<'_>> {
         (opcode, rest) = word(rest);
     }
     let (class, width, callee) = match opcode {
-        "fadd" | "fsub" | "fmul" | "fdiv" | "frem" | "fneg" | "fcmp" | "sitofp" | "uitofp" | "fptosi" | "fptoui"
-        | "fpext" | "fptrunc" => (Class::Float, first_type(rest), None),
-        "add" | "sub" | "mul" | "udiv" | "sdiv" | "urem" | "srem" | "shl" | "lshr" | "ashr" | "and" | "or" | "xor"
-        | "icmp" => (Class::Int, first_type(rest), None),
+        "fadd" | "fsub" | "fmul" | "fdiv" | "frem" | "fneg" | "fcmp" | "sitofp" | "uitofp" | "fptosi"
+        | "fptoui" | "fpext" | "fptrunc" => (Class::Float, first_type(rest), None),
+        "add" | "sub" | "mul" | "udiv" | "sdiv" | "urem" | "srem" | "shl" | "lshr" | "ashr" | "and"
+        | "or" | "xor" | "icmp" => (Class::Int, first_type(rest), None),
         "load" => (Class::Load, first_type(rest), None),
         "store" => (Class::Store, first_type(rest), None),
         "phi" => (Class::Other, first_type(rest), None),
         "call" | "invoke" | "callbr" => called(rest),
         _ => (Class::Other, SCALAR, None),
     };
+    let flops = match opcode {
+        "fadd" | "fsub" | "fmul" | "fdiv" | "frem" => 1,
+        "call" | "invoke" if rest.contains("@llvm.fma.") || rest.contains("@llvm.fmuladd.") => 2,
+        "call" | "invoke" if class == Class::Float && rest.contains("sqrt") => 1,
+        _ => 0,
+    };
     let reorders = rest.starts_with("fast ") || rest.contains("reassoc ");
-    Some(Instruction { class, width, callee, result, phi: opcode == "phi", reorders })
+    Some(Instruction { class, width, callee, result, phi: opcode == "phi", flops, reorders })
 }
 
 /// Hashes of the local names in an instruction's operands.
@@ -120,7 +185,9 @@ fn local(text: &str) -> Option<&str> {
     let inside = text.strip_prefix('%')?;
     let end = match inside.strip_prefix('"') {
         Some(quoted) => quoted.find('"')? + 3,
-        None => text[1..].find(|c: char| !(c.is_ascii_alphanumeric() || "-$._".contains(c))).map_or(text.len(), |e| e + 1),
+        None => text[1..]
+            .find(|c: char| !(c.is_ascii_alphanumeric() || "-$._".contains(c)))
+            .map_or(text.len(), |e| e + 1),
     };
     (end > 1).then(|| text.get(..end)).flatten()
 }
@@ -191,22 +258,28 @@ fn called(rest: &str) -> (Class, Width, Option<&str>) {
         .unwrap_or(SCALAR);
     let Some(own) = name.strip_prefix("llvm.") else { return (Class::Call, width, Some(name)) };
     let among = |names: &[&str]| names.iter().any(|n| own.starts_with(n));
-    let class = match () {
-        () if own.starts_with("vector.reduce.") || own.starts_with("vector.") => Class::Other,
-        () if own.starts_with("masked.load") || own.starts_with("masked.gather") || own.starts_with("masked.expandload") => Class::Load,
-        () if own.starts_with("masked.store") || own.starts_with("masked.scatter") => Class::Store,
-        () if among(&LIBRARY) => {
-            let library = own.split('.').next().unwrap_or(own);
-            return (Class::Call, width, Some(library));
-        }
-        () if among(&FLOAT) => Class::Float,
-        () if among(&INT) => Class::Int,
-        // instructions of one processor: what they compute is told by their type
-        () if (own.starts_with("x86.") || own.starts_with("aarch64.")) && width.lanes > 1 => {
-            if width.float { Class::Float } else { Class::Int }
-        }
-        () => Class::Other,
-    };
+    let class =
+        match () {
+            () if own.starts_with("vector.reduce.") || own.starts_with("vector.") => Class::Other,
+            () if own.starts_with("masked.load")
+                || own.starts_with("masked.gather")
+                || own.starts_with("masked.expandload") =>
+            {
+                Class::Load
+            }
+            () if own.starts_with("masked.store") || own.starts_with("masked.scatter") => Class::Store,
+            () if among(&LIBRARY) => {
+                let library = own.split('.').next().unwrap_or(own);
+                return (Class::Call, width, Some(library));
+            }
+            () if among(&FLOAT) => Class::Float,
+            () if among(&INT) => Class::Int,
+            // instructions of one processor: what they compute is told by their type
+            () if (own.starts_with("x86.") || own.starts_with("aarch64.")) && width.lanes > 1 => {
+                if width.float { Class::Float } else { Class::Int }
+            }
+            () => Class::Other,
+        };
     (class, width, None)
 }
 
@@ -226,7 +299,9 @@ mod tests {
         assert_eq!(summary("  %4 = load volatile <2 x double>, ptr %1, align 8"), (Class::Load, 2, 64));
         assert_eq!(summary("  store i64 0, ptr %17, align 8"), (Class::Store, 1, 64));
         assert_eq!(
-            summary("  %9 = tail call <8 x double> @llvm.fma.v8f64(<8 x double> %1, <8 x double> %2, <8 x double> %3)"),
+            summary(
+                "  %9 = tail call <8 x double> @llvm.fma.v8f64(<8 x double> %1, <8 x double> %2, <8 x double> %3)"
+            ),
             (Class::Float, 8, 64)
         );
         assert_eq!(summary("  %s = tail call double @llvm.sin.f64(double %x)"), (Class::Call, 1, 64));
@@ -235,9 +310,16 @@ mod tests {
             summary("  %r = call <16 x float> @llvm.x86.avx512.mask.rndscale.ps.512(<16 x float> %x)"),
             (Class::Float, 16, 32)
         );
+        assert_eq!(
+            read("  tail call void @llvm.experimental.noalias.scope.decl(metadata !1)").unwrap().callee,
+            None
+        );
         let call = read(r#"  invoke void @"_ZN3a$b"(ptr %x)"#).unwrap();
         assert_eq!((call.class, call.callee), (Class::Call, Some("_ZN3a$b")));
-        assert_eq!(read("  %r = call <vscale x 2 x double> %f(i32 1)").unwrap().callee, Some("a function pointer"));
+        assert_eq!(
+            read("  %r = call <vscale x 2 x double> %f(i32 1)").unwrap().callee,
+            Some("a function pointer")
+        );
         assert_eq!(summary("  %n = fadd <vscale x 2 x double> %a, %b"), (Class::Float, 2, 64));
         assert!(read("    #dbg_value(i64 0, !1, !DIExpression(), !2)").is_none());
         assert!(read("").is_none());

@@ -13,9 +13,17 @@ const DEPTH_LIMIT: usize = 256;
 
 /// A node that matters here.
 enum Node {
-    Location { line: u32, column: u32, scope: u32, inlined_at: Option<u32> },
+    Location {
+        line: u32,
+        column: u32,
+        scope: u32,
+        inlined_at: Option<u32>,
+    },
     /// A function or a block in one: a scope with its file.
-    Scope { file: Option<u32>, parent: Option<u32> },
+    Scope {
+        file: Option<u32>,
+        parent: Option<u32>,
+    },
     File(Box<str>),
     /// `!{!"llvm.loop.isvectorized", i32 1}`
     IsVectorized,
@@ -123,7 +131,8 @@ impl Metadata {
 fn attributes(line: &[u8]) -> Option<(u32, u32)> {
     let text = std::str::from_utf8(line).ok()?.strip_prefix("attributes #")?;
     let group = leading_number(text)?;
-    let has = |feature: &str| text.contains(&format!("+{feature},")) || text.contains(&format!("+{feature}\""));
+    let has =
+        |feature: &str| text.contains(&format!("+{feature},")) || text.contains(&format!("+{feature}\""));
     let bits = match () {
         () if has("avx512f") => 512,
         () if has("avx") || has("avx2") => 256,
@@ -231,10 +240,7 @@ mod tests {
             metadata.line(line.as_bytes());
         }
         let inner = Frame { file: 1, line: 7, column: 5, inlined_at: Some(5) };
-        assert_eq!(
-            metadata.frames(4),
-            [inner, Frame { file: 1, line: 9, column: 0, inlined_at: None }]
-        );
+        assert_eq!(metadata.frames(4), [inner, Frame { file: 1, line: 9, column: 0, inlined_at: None }]);
         assert_eq!(metadata.path(1), Some("/w x/src/li\"b.rs"));
         assert!(metadata.is_vectorized(6) && !metadata.is_vectorized(4));
         assert_eq!(metadata.frames(9).len(), DEPTH_LIMIT, "a cycle ends");

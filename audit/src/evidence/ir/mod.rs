@@ -163,10 +163,27 @@ fn function(function: &Function, places: &mut ModulePlaces<'_, '_>, found: &mut 
             let widest = tally.widest().filter(|_| state != CodeState::Scalar).map(|w| w.fitted(registers));
             let (bits, lanes) = (widest.map(|w| w.bits), widest.map(|w| w.lanes));
             let element = widest.map(weigh::Vectors::element);
-            let share_pct = (tally.any_vector() || tally.floats() > 0).then(|| (100.0 * tally.share()).round() as u32);
+            let share_pct =
+                (tally.any_vector() || tally.floats() > 0).then(|| (100.0 * tally.share()).round() as u32);
             let reason = (!reason.is_empty()).then_some(reason);
             let name = addr2line::demangle_auto(function.name.as_str().into(), None).into_owned();
-            keep(found, entry.index, Instance { function: name, state, how, bits, lanes, element, share_pct, reason });
+            keep(
+                found,
+                entry.index,
+                Instance {
+                    function: name,
+                    registers: Some(registers),
+                    state,
+                    how,
+                    bits,
+                    lanes,
+                    element,
+                    share_pct,
+                    flops: tally.flops,
+                    bytes: tally.bytes,
+                    reason,
+                },
+            );
         }
     }
 }

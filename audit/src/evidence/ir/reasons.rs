@@ -10,7 +10,13 @@ use super::weigh::Tally;
 use std::collections::{HashMap, HashSet};
 
 /// What stands against vector code, the most telling first, joined by `; `. Empty when nothing was found.
-pub(super) fn against(function: &Function, loops: &Loops, group: usize, tally: &Tally, holds_others: bool) -> String {
+pub(super) fn against(
+    function: &Function,
+    loops: &Loops,
+    group: usize,
+    tally: &Tally,
+    holds_others: bool,
+) -> String {
     let inside = |block: usize| loops.outwards(loops.of_block[block]).any(|l| l == group);
     let mut found = Vec::new();
     let nested = loops.parents.iter().filter(|p| **p == Some(group)).count();

@@ -1,6 +1,7 @@
 //! Modules drawn by hand, and garbage.
 
 use super::*;
+use crate::evidence::How;
 use crate::inventory::Inventory;
 use proptest::prelude::*;
 use std::io::Cursor;
@@ -77,7 +78,11 @@ fn vectors_and_the_mark_are() {
         .replace("fadd double", "fadd <8 x double>");
     let one = only(&vector);
     assert_eq!((one.state, one.how), (CodeState::Vector, Some(How::LoopVectorizer)));
-    assert_eq!((one.bits, one.lanes, one.element.as_deref()), (Some(256), Some(4), Some("f64")), "AVX2 has no wider");
+    assert_eq!(
+        (one.bits, one.lanes, one.element.as_deref()),
+        (Some(256), Some(4), Some("f64")),
+        "AVX2 has no wider"
+    );
     let unmarked = only(&vector.replace("!7 = !{!\"llvm.loop.isvectorized\", i32 1}", ""));
     assert_eq!((unmarked.state, unmarked.how), (CodeState::Vector, Some(How::VectorTypes)));
     let called = only(&vector.replace(

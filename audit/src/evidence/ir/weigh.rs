@@ -56,6 +56,10 @@ pub(super) struct Tally {
     pub(super) callees: BTreeSet<Box<str>>,
     /// Instructions of any kind.
     pub(super) instructions: u64,
+    /// Floating-point operations, all lanes.
+    pub(super) flops: u64,
+    /// Bytes read and written.
+    pub(super) bytes: u64,
 }
 
 impl Tally {
@@ -63,6 +67,10 @@ impl Tally {
         self.instructions += 1;
         let lanes = u64::from(one.width.lanes);
         let vector = lanes > 1;
+        self.flops += lanes * u64::from(one.flops);
+        if matches!(one.class, Class::Load | Class::Store) {
+            self.bytes += lanes * u64::from(one.width.bits) / 8;
+        }
         match one.class {
             Class::Float if vector => self.float_vector += lanes,
             Class::Float => self.float_scalar += 1,
@@ -84,7 +92,12 @@ impl Tally {
         // masks (i1) are no width
         if vector && one.width.bits >= 8 {
             let bits = one.width.lanes.saturating_mul(one.width.bits);
-            let vectors = Vectors { bits, lanes: one.width.lanes, element_bits: one.width.bits, float: one.width.float };
+            let vectors = Vectors {
+                bits,
+                lanes: one.width.lanes,
+                element_bits: one.width.bits,
+                float: one.width.float,
+            };
             let memory = matches!(one.class, Class::Load | Class::Store);
             let widest = if memory { &mut self.memory } else { &mut self.arithmetic };
             *widest = (*widest).max(Some(vectors));
@@ -104,6 +117,8 @@ impl Tally {
         self.memory_scalar += other.memory_scalar;
         self.instructions += other.instructions;
         self.by_lane += other.by_lane;
+        self.flops += other.flops;
+        self.bytes += other.bytes;
         self.arithmetic = self.arithmetic.max(other.arithmetic);
         self.memory = self.memory.max(other.memory);
         self.callees.extend(other.callees.iter().take(CALLEES).cloned());
@@ -124,13 +139,14 @@ impl Tally {
         self.float_vector + self.float_scalar
     }
 
-    /// Share of the arithmetic that is done in vectors, by lane. For code without floating-point arithmetic:
-    /// integer lanes against these and the scalar accesses to memory, since scalar integers count and address.
+    /// Share of the arithmetic that is done in vectors, by lane. For code without floating-point arithmetic: of the values read
+    /// and written, if there is integer arithmetic on vectors at all. Scalar integers count and address, and a vector of masks
+    /// alone is no work on data.
     pub(super) fn share(&self) -> f64 {
-        let (vector, scalar) = if self.floats() > 0 {
-            (self.float_vector, self.float_scalar)
-        } else {
-            (self.int_vector, self.memory_scalar)
+        let (vector, scalar) = match self.floats() {
+            0 if self.int_vector == 0 => return 0.0,
+            0 => (self.memory_vector, self.memory_scalar),
+            _ => (self.float_vector, self.float_scalar),
         };
         if vector == 0 { 0.0 } else { vector as f64 / (vector + scalar) as f64 }
     }
@@ -156,7 +172,10 @@ pub(super) struct Version {
 }
 
 /// What a loop's versions and the straight code from it come to.
-pub(super) fn judge(versions: &[Version], straight: &Tally) -> Option<(CodeState, Option<How>, Tally, String)> {
+pub(super) fn judge(
+    versions: &[Version],
+    straight: &Tally,
+) -> Option<(CodeState, Option<How>, Tally, String)> {
     let mut whole = Tally::default();
     versions.iter().for_each(|v| whole.merge(&v.tally));
     if versions.is_empty() {
@@ -166,12 +185,20 @@ pub(super) fn judge(versions: &[Version], straight: &Tally) -> Option<(CodeState
     let by_vectorizer = |v: &&Version| v.marked && v.tally.any_vector();
     if let Some(best) = versions.iter().filter(by_vectorizer).max_by_key(|v| v.tally.widest()) {
         if best.tally.by_lane > 0 {
-            return Some((CodeState::Partial, Some(How::LoopVectorizer), best.tally.clone(), LANE_BY_LANE.into()));
+            return Some((
+                CodeState::Partial,
+                Some(How::LoopVectorizer),
+                best.tally.clone(),
+                LANE_BY_LANE.into(),
+            ));
         }
-        let other = versions.iter().find(|v| !v.marked && v.tally.works() && v.tally.state() == CodeState::Scalar);
+        let other =
+            versions.iter().find(|v| !v.marked && v.tally.works() && v.tally.state() == CodeState::Scalar);
         return Some(match other {
             None => (CodeState::Vector, Some(How::LoopVectorizer), best.tally.clone(), String::new()),
-            Some(scalar) => (CodeState::Mixed, Some(How::LoopVectorizer), best.tally.clone(), scalar.reason.clone()),
+            Some(scalar) => {
+                (CodeState::Mixed, Some(How::LoopVectorizer), best.tally.clone(), scalar.reason.clone())
+            }
         });
     }
     // a vector body that ran once was straightened, its scalar rest is still a loop
@@ -191,9 +218,12 @@ fn unrolled(straight: &Tally) -> Option<(CodeState, Option<How>, Tally, String)>
     }
     let state = straight.state();
     Some(match state {
-        CodeState::Scalar if straight.floats() == 0 && !straight.callees.is_empty() => {
-            (CodeState::Unknown, None, straight.clone(), "its loop is in a function that was not inlined".into())
-        }
+        CodeState::Scalar if straight.floats() == 0 && !straight.callees.is_empty() => (
+            CodeState::Unknown,
+            None,
+            straight.clone(),
+            "its loop is in a function that was not inlined".into(),
+        ),
         CodeState::Scalar => {
             (state, Some(How::Unrolled), straight.clone(), "unrolled or run once, without vectors".into())
         }
