@@ -53,6 +53,8 @@ pub enum Command {
     Backlog(BacklogArgs),
     /// Phase C: what is needed to change one loop: its design page, and a bench of its stage
     Packet(crate::phases::packet::PacketArgs),
+    /// Phase D: what a change did: two captures that pass, times with intervals, loop by loop
+    Compare(crate::phases::compare::CompareArgs),
     /// Show the phases of an initiative: what is done, what blocks what, and the command that comes next
     Status,
     /// Check the files of a stamp against its checksums

@@ -49,6 +49,7 @@ pub fn execute(cli: &Cli) -> Result<Exit> {
             report(&ctx, cli.json, &done, None)
         }
         Command::Packet(args) => report(&ctx, cli.json, &phases::packet::packet(&ctx, args)?, None),
+        Command::Compare(args) => report(&ctx, cli.json, &phases::compare::compare(&ctx, args)?.0, None),
         Command::Status => {
             let status = phases::status::status(&ctx)?;
             let text = if cli.json { pretty(&status)? } else { status.text(&ctx.root) };

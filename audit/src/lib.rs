@@ -7,6 +7,7 @@ pub mod case;
 pub mod child;
 pub mod cli;
 pub mod commands;
+pub mod compare;
 pub mod config;
 pub mod engines;
 pub mod environment;
