@@ -293,7 +293,7 @@ fn narrower(found: &Loop, vectors: &Vectors) -> bool {
 }
 
 /// The inventory with the statuses and priorities that follow once the profile is known (`evidence/rules.rs`).
-fn warmed(hot: &HotLoops, inventory: &Inventory, register_bits: u32) -> Inventory {
+pub(crate) fn warmed(hot: &HotLoops, inventory: &Inventory, register_bits: u32) -> Inventory {
     let mut warm = inventory.clone();
     for row in hot.rows.iter().filter(|r| r.source == hot.primary) {
         if let Some(one) = warm.loops.iter_mut().find(|l| l.loop_id == row.loop_id) {

@@ -1,7 +1,7 @@
 //! How much faster a loop may become: from the compiler's evidence and the width of vectors, with its reasons.
 
 use crate::evidence::{Code, CodeState};
-use crate::inventory::{Loop, Status};
+use crate::inventory::{Loop, LoopKind, Status};
 use serde::{Deserialize, Serialize};
 
 /// The widest vectors that the program can choose on this CPU.
@@ -74,7 +74,7 @@ impl Speedup {
             };
         }
         if let Some((factor, reason)) =
-            found.code.as_ref().and_then(|code| of_code(code, vectors, &lanes_text))
+            found.code.as_ref().and_then(|code| of_code(code, vectors, &lanes_text, found.kind))
         {
             return Self { factor, reason, short, from_evidence: true };
         }
@@ -101,9 +101,17 @@ impl Speedup {
 ///
 /// Scalar code: all lanes. Code of which a share v is done in w of the n lanes, 1/((1−v)/n + v·w/n) of it is left. Vector code
 /// in narrower registers than the processor has: the ratio of the widths.
-fn of_code(code: &Code, vectors: &Vectors, lanes_text: &str) -> Option<(f64, String)> {
+fn of_code(code: &Code, vectors: &Vectors, lanes_text: &str, kind: LoopKind) -> Option<(f64, String)> {
     let lanes = f64::from(vectors.lanes);
     let width = code.bits.map_or(1.0, |bits| f64::from(vectors.bits.max(bits)) / f64::from(bits.max(1)));
+    // counted in the IR only: where registers are not known, neither are flops
+    let counted = code.examples.iter().all(|i| i.registers.is_some());
+    let idle = counted && code.examples.iter().all(|i| i.flops == 0);
+    let control =
+        kind == LoopKind::Rayon || code.reason.as_ref().is_some_and(|r| r.contains("it runs other loops"));
+    if idle && control {
+        return Some((1.0, "from evidence: it hands out work and computes nothing itself".into()));
+    }
     match code.state_on(vectors.bits) {
         CodeState::Scalar => Some((lanes, format!("from evidence: scalar code, {lanes_text}"))),
         CodeState::Vector if width > 1.0 => Some((

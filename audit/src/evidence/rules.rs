@@ -61,6 +61,7 @@ pub fn with_heat(found: &Loop, self_pct: f64, register_bits: u32) -> (Status, St
         }
         Some(CodeState::Scalar | CodeState::Partial) => Status::Todo,
         Some(CodeState::Vector) => Status::Vectorized,
+        None if found.status == Status::Todo => Status::Todo,
         _ => Status::Uncertain,
     };
     (status, found.evidence.clone())
@@ -107,4 +108,77 @@ pub fn describe(code: &Code) -> String {
     }
     text.push_str(&format!(" [{}]", code.run));
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::Instance;
+    use crate::inventory::Inventory;
+
+    fn code(states: &[(u32, CodeState)]) -> Code {
+        let instance = |(registers, state): &(u32, CodeState)| Instance {
+            function: format!("f{registers}"),
+            state: *state,
+            how: None,
+            registers: Some(*registers),
+            bits: (*state != CodeState::Scalar).then_some(*registers),
+            lanes: (*state != CodeState::Scalar).then_some(registers / 64),
+            element: Some("f64".into()),
+            share_pct: None,
+            flops: 1,
+            bytes: 8,
+            reason: (*state == CodeState::Scalar).then(|| "it calls `g`".to_string()),
+        };
+        Code::of(states.iter().map(instance).collect(), 0, "rustc").unwrap()
+    }
+
+    /// The table of the rules.
+    #[test]
+    fn evidence_and_heat_make_a_status() {
+        use CodeState::{Mixed, Partial, Scalar, Unknown, Vector};
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("a.rs"), "fn f() { loop { g() } }").unwrap();
+        let plain = Inventory::scan(dir.path(), &[]).unwrap().loops.remove(0);
+        let with = |states: &[(u32, CodeState)], share: f64| {
+            let mut one = plain.clone();
+            if !states.is_empty() {
+                let code = code(states);
+                (one.status, one.evidence) = from_code(&code);
+                one.code = Some(code);
+            }
+            with_heat(&one, share, 256).0
+        };
+        assert_eq!(with(&[(128, Vector)], 50.0), Status::Vectorized);
+        assert_eq!(with(&[(128, Vector)], 0.1), Status::Vectorized);
+        assert_eq!(with(&[(128, Scalar)], 1.0), Status::Todo);
+        assert_eq!(with(&[(128, Partial)], 1.0), Status::Todo);
+        assert_eq!(with(&[(128, Scalar)], 0.99), Status::Safe, "cold by measurement");
+        assert_eq!(with(&[(128, Scalar)], f64::NAN), Status::Uncertain, "no heat is no cold");
+        assert_eq!(with(&[(128, Unknown)], 5.0), Status::Uncertain);
+        assert_eq!(with(&[], 5.0), Status::Uncertain);
+        assert_eq!(with(&[(128, Vector), (128, Scalar)], 5.0), Status::Uncertain);
+        // this processor has registers of 256 bits: what runs here is known
+        assert_eq!(with(&[(512, Scalar), (256, Vector), (128, Scalar)], 5.0), Status::Vectorized);
+        assert_eq!(with(&[(512, Vector), (256, Scalar), (128, Vector)], 5.0), Status::Todo);
+        assert_eq!(code(&[(128, Vector), (128, Scalar)]).state, Mixed);
+        assert_eq!(
+            (priority(10.0), priority(1.0), priority(0.99)),
+            (Priority::High, Priority::Medium, Priority::Low)
+        );
+    }
+
+    #[test]
+    fn the_text_names_what_is_known() {
+        let text = describe(&code(&[(512, CodeState::Vector), (128, CodeState::Scalar)]));
+        for part in [
+            "mixed: 2 instances, 1 vector, 1 scalar",
+            "vector with 512-bit registers",
+            "scalar with 128-bit",
+            "it calls `g`",
+            "[rustc]",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    }
 }

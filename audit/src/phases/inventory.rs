@@ -56,8 +56,14 @@ const HELP: &str = "Examples:
 /// # Errors
 /// When there are no sources, a compiler that was asked fails, or the stamp cannot be written.
 pub fn inventory(ctx: &Context, args: &InventoryArgs, outdir: Option<&Path>) -> Result<Done> {
-    let paths = if args.paths.is_empty() { &ctx.config.inventory.paths } else { &args.paths };
-    let (root, paths) = rooted(&ctx.root, paths);
+    let wanted: Vec<PathBuf> = if args.paths.is_empty() {
+        ctx.config.inventory.paths.iter().map(|p| ctx.root.join(p)).collect()
+    } else {
+        // words are meant from where they were typed; the root's own paths work everywhere below it
+        let typed = |p: &PathBuf| if p.exists() { std::path::absolute(p).ok() } else { None };
+        args.paths.iter().map(|p| typed(p).unwrap_or_else(|| ctx.root.join(p))).collect()
+    };
+    let (root, paths) = rooted(&ctx.root, &wanted);
     let progress = Progress::new(ctx.quiet, 100);
     progress.step("inventory: reading the sources");
     let mut inventory = scan_in(&root, &paths)?;
@@ -136,25 +142,20 @@ pub fn inventory(ctx: &Context, args: &InventoryArgs, outdir: Option<&Path>) -> 
 }
 
 /// The root and the paths below it. Paths outside of the configured root have their own: the deepest directory that holds
-/// them all.
+/// them all. A path that does not exist is left for the scan to complain about.
 fn rooted(root: &Path, paths: &[PathBuf]) -> (PathBuf, Vec<PathBuf>) {
-    let whole: Vec<PathBuf> =
-        paths.iter().filter_map(|p| std::fs::canonicalize(absolute(root, p)).ok()).collect();
+    let whole: Vec<PathBuf> = paths.iter().filter_map(|p| std::fs::canonicalize(p).ok()).collect();
     let base = std::fs::canonicalize(root).unwrap_or_else(|_| root.to_owned());
-    if whole.len() < paths.len() || whole.iter().all(|p| p.starts_with(&base)) {
+    if whole.len() < paths.len() {
         return (root.to_owned(), paths.to_vec());
+    }
+    if whole.iter().all(|p| p.starts_with(&base)) {
+        return (base, whole);
     }
     let Some(first) = whole.first() else { return (root.to_owned(), paths.to_vec()) };
     let directory = if first.is_dir() { first.as_path() } else { first.parent().unwrap_or(first) };
     let shared = directory.ancestors().find(|dir| whole.iter().all(|p| p.starts_with(dir)));
     (shared.unwrap_or(Path::new("/")).to_owned(), whole)
-}
-
-/// Paths on the command line are meant from where it was typed, those of the configuration from the root.
-fn absolute(root: &Path, path: &Path) -> PathBuf {
-    let here = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let below = root.join(path);
-    if below.exists() { below } else { here }
 }
 
 /// Sets statuses and priorities from the measured shares of a hot-loops stamp; loops that were edited since keep theirs.

@@ -86,6 +86,9 @@ pub fn packet(ctx: &Context, args: &PacketArgs) -> Result<Done> {
     let hot: HotLoops = stamp::read_json(&b2, &marked(HOT_LOOPS, before.reliable))?;
     let listed: Inventory = stamp::read_json(&a, inventory::FILE)?;
     let record: Capture = stamp::read_json(&b1, "capture.json")?;
+    let dtype = if record.candidate.name == "rust-f32" { "f32" } else { "f64" };
+    let vectors = Vectors::of(&ctx.environment.cpu_features, dtype);
+    let listed = backlog::warmed(&hot, &listed, vectors.bits);
     let found = chosen(&args.loop_id, &ranked, &listed)?;
     let candidate = ranked.candidates.iter().find(|c| c.loop_id == found.loop_id);
     let row = hot.rows.iter().find(|r| r.source == hot.primary && r.loop_id == found.loop_id);
@@ -99,8 +102,6 @@ pub fn packet(ctx: &Context, args: &PacketArgs) -> Result<Done> {
         // the library reads input files only on its way through a whole run
         stage = Stage::Run;
     }
-    let dtype = if record.candidate.name == "rust-f32" { "f32" } else { "f64" };
-    let vectors = Vectors::of(&ctx.environment.cpu_features, dtype);
     let wide = Vectors::of(&ctx.environment.cpu_features, "f64");
     let acceptance = candidate.map_or_else(
         || vec!["scripts/test".to_string(), format!("bragg-audit run{flags}")],
