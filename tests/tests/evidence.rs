@@ -218,7 +218,8 @@ fn a_persons_word_wins_and_is_shown() {
     let summary = std::fs::read_to_string(place.join("reports/words/summary.md")).expect("the summary");
     assert!(summary.contains("safe by A. Person (2026-11-21): set-up"), "{summary}");
     std::fs::write(&file, entry("stattus = 1\n")).expect("the file");
-    let wrong = run(&binary("bragg-audit"), &["--quiet", "inventory", "src", "--overrides", "words.toml"], place);
+    let wrong =
+        run(&binary("bragg-audit"), &["--quiet", "inventory", "src", "--overrides", "words.toml"], place);
     wrong.expect_code(2);
     assert!(wrong.stderr.contains("stattus") && wrong.stderr.trim_end().lines().count() == 1, "{wrong}");
 }
