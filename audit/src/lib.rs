@@ -11,6 +11,7 @@ pub mod config;
 pub mod engines;
 pub mod environment;
 pub mod exit;
+pub mod formats;
 pub mod gates;
 pub mod hash;
 pub mod hot_loops;
