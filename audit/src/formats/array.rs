@@ -202,29 +202,24 @@ impl Array2 {
         let size = self.element.bytes();
         let bytes = &self.bytes()[start * size..][..out.len() * size];
         macro_rules! convert {
-            ($type:ty) => {
-                if self.big_endian {
-                    for (out, bytes) in out.iter_mut().zip(bytes.as_chunks().0) {
-                        *out = <$type>::from_be_bytes(*bytes) as f64;
-                    }
-                } else {
-                    for (out, bytes) in out.iter_mut().zip(bytes.as_chunks().0) {
-                        *out = <$type>::from_le_bytes(*bytes) as f64;
-                    }
+            ($type:ty, $to:expr) => {{
+                let read = if self.big_endian { <$type>::from_be_bytes } else { <$type>::from_le_bytes };
+                for (out, bytes) in out.iter_mut().zip(bytes.as_chunks().0) {
+                    *out = $to(read(*bytes));
                 }
-            };
+            }};
         }
         match self.element {
-            Element::U8 => convert!(u8),
-            Element::I8 => convert!(i8),
-            Element::U16 => convert!(u16),
-            Element::I16 => convert!(i16),
-            Element::U32 => convert!(u32),
-            Element::I32 => convert!(i32),
-            Element::U64 => convert!(u64),
-            Element::I64 => convert!(i64),
-            Element::F32 => convert!(f32),
-            Element::F64 => convert!(f64),
+            Element::U8 => convert!(u8, f64::from),
+            Element::I8 => convert!(i8, f64::from),
+            Element::U16 => convert!(u16, f64::from),
+            Element::I16 => convert!(i16, f64::from),
+            Element::U32 => convert!(u32, f64::from),
+            Element::I32 => convert!(i32, f64::from),
+            Element::U64 => convert!(u64, |v| v as f64),
+            Element::I64 => convert!(i64, |v| v as f64),
+            Element::F32 => convert!(f32, f64::from),
+            Element::F64 => convert!(f64, |v| v),
         }
     }
 
