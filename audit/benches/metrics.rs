@@ -76,7 +76,8 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
         let (found, maps) = metrics::measure(&a, &b, Some(Roi::full(a.shape())))?;
         let took_all = start.elapsed().as_secs_f64();
         wrong |= !found.correlation.is_some_and(|c| (c - r).abs() < 1e-12);
-        wrong |= !found.extended.is_some_and(|x| x.peaks.recall == Some(1.0) && x.peaks.reference > edge / 64);
+        wrong |=
+            !found.extended.is_some_and(|x| x.peaks.recall == Some(1.0) && x.peaks.reference > edge / 64);
         wrong |= maps.tiles.len() != edge.div_ceil(metrics::TILE).pow(2);
         if round > 0 {
             plain.push(took_plain);
@@ -86,7 +87,11 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     let (all, plain) = (median(all), median(plain));
     let ratio = all / plain;
     let threads = rayon::current_num_threads();
-    println!("all metrics {:.1} ms, Pearson {:.1} ms, ratio {ratio:.2} (limit {LIMIT}), {threads} threads", all * 1e3, plain * 1e3);
+    println!(
+        "all metrics {:.1} ms, Pearson {:.1} ms, ratio {ratio:.2} (limit {LIMIT}), {threads} threads",
+        all * 1e3,
+        plain * 1e3
+    );
     println!("answers {}", if wrong { "WRONG" } else { "verified" });
     Ok(if wrong || ratio > LIMIT { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

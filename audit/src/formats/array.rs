@@ -202,12 +202,17 @@ impl Array2 {
         let size = self.element.bytes();
         let bytes = &self.bytes()[start * size..][..out.len() * size];
         macro_rules! convert {
-            ($type:ty, $to:expr) => {{
-                let read = if self.big_endian { <$type>::from_be_bytes } else { <$type>::from_le_bytes };
-                for (out, bytes) in out.iter_mut().zip(bytes.as_chunks().0) {
-                    *out = $to(read(*bytes));
+            ($type:ty, $to:expr) => {
+                if self.big_endian {
+                    for (out, bytes) in out.iter_mut().zip(bytes.as_chunks().0) {
+                        *out = $to(<$type>::from_be_bytes(*bytes));
+                    }
+                } else {
+                    for (out, bytes) in out.iter_mut().zip(bytes.as_chunks().0) {
+                        *out = $to(<$type>::from_le_bytes(*bytes));
+                    }
                 }
-            }};
+            };
         }
         match self.element {
             Element::U8 => convert!(u8, f64::from),

@@ -224,7 +224,7 @@ fn run<T: Pixel>(pair: &Pair<'_>) -> (Comparison, Maps) {
         local_error: local_error(pair, &first, unscaled),
         tiles,
         radial: Radial { error, slope, profile },
-        peaks: peaks::compare(pair, &first.cells, first.cells_across, PEAK_FLOOR * f64::from(first.top)),
+        peaks: peaks::compare::<T>(pair, &first.cells, first.cells_across, PEAK_FLOOR * f64::from(first.top)),
     });
     (out, maps)
 }
@@ -301,13 +301,13 @@ fn tiles(pair: &Pair<'_>, first: &First) -> (Tiles, Maps) {
     };
     let maps = Maps { across, tiles: first.tiles.iter().map(tile).collect() };
     let worst = |of: fn(&Tile) -> f64| {
-        let (at, value) =
-            maps.tiles
-                .iter()
-                .map(of)
-                .map(f64::abs)
-                .enumerate()
-                .fold((0, 0.0), |best, (i, v)| if v > best.1 || v.is_nan() { (i, v) } else { best });
+        let (at, value) = maps
+            .tiles
+            .iter()
+            .map(of)
+            .map(f64::abs)
+            .enumerate()
+            .fold((0, 0.0), |best, (i, v)| if v > best.1 || v.is_nan() { (i, v) } else { best });
         (value, [pair.roi.x0 + at % across * TILE, pair.roi.y0 + at / across * TILE])
     };
     let lit = first.total.abs_a > 0.0;

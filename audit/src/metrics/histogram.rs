@@ -33,6 +33,10 @@ impl Histogram {
         self.0[usize::from(bin)] += 1;
     }
 
+    pub(super) fn count_many(&mut self, bin: u16, n: usize) {
+        self.0[usize::from(bin)] += n as u64;
+    }
+
     pub(super) fn add(&mut self, other: &Self) {
         for (mine, theirs) in self.0.iter_mut().zip(&other.0) {
             *mine += theirs;
@@ -108,6 +112,10 @@ impl Steps {
     #[inline(always)]
     pub(super) fn count(&mut self, steps: u16) {
         self.0[usize::from(steps)] += 1;
+    }
+
+    pub(super) fn count_many(&mut self, steps: u16, n: usize) {
+        self.0[usize::from(steps)] += n as u64;
     }
 
     pub(super) fn add(&mut self, other: &Self) {

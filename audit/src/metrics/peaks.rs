@@ -2,8 +2,7 @@
 //! to one between the two images.
 
 use super::first::{CELL, Cell};
-use super::view::{Pair, Roi};
-use crate::formats::Array2;
+use super::view::{Pair, Pixel};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +12,7 @@ const REACH: usize = 3;
 const RING: usize = 4;
 /// Half the edge of the box that a centroid is taken over.
 const BOX: usize = 2;
+const BOX_PIXELS: usize = (2 * BOX + 1) * (2 * BOX + 1);
 /// A firm peak is at least this many times as bright as its ring. It must have a partner.
 const FIRM: f64 = 2.0;
 /// A peak that may be a partner: less, so that rounding cannot take a firm peak's partner away.
@@ -53,52 +53,39 @@ struct Peak {
     firm: bool,
 }
 
-/// A rectangle of an image, row by row.
-struct Window<'a> {
-    array: &'a Array2,
-    roi: Roi,
-    scale: f64,
-}
-
-impl Window<'_> {
-    fn at(&self, x: usize, y: usize) -> f64 {
-        self.scale * self.array.get((self.roi.y0 + y) * self.array.width() + self.roi.x0 + x)
-    }
-    fn row(&self, x: usize, y: usize, out: &mut [f64]) {
-        self.array.read_into((self.roi.y0 + y) * self.array.width() + self.roi.x0 + x, out);
-        if self.scale != 1.0 {
-            out.iter_mut().for_each(|v| *v *= self.scale);
-        }
-    }
-}
-
 /// Finds and matches. `floor`: what is dimmer is no peak.
-pub(super) fn compare(pair: &Pair<'_>, cells: &[Cell], across: usize, floor: f64) -> Peaks {
-    let (roi, scale) = (pair.roi, pair.scale);
-    let (wa, wb) = (Window { array: pair.a, roi, scale }, Window { array: pair.b, roi, scale });
-    let found_a = find(&wa, cells, across, floor, |c| c.max_a);
-    let found_b = find(&wb, cells, across, floor, |c| c.max_b);
+pub(super) fn compare<T: Pixel>(pair: &Pair<'_>, cells: &[Cell], across: usize, floor: f64) -> Peaks {
+    let (found_a, found_b) = find::<T>(pair, cells, across, floor as f32);
     let matched = partners(&found_a, &found_b, across, cells.len() / across);
     let mut out = Peaks::default();
-    let mut firm: Vec<(usize, &Peak)> = found_a.iter().enumerate().filter(|(_, p)| p.firm).collect();
-    firm.sort_by(|(_, p), (_, q)| q.value.total_cmp(&p.value).then((p.y, p.x).cmp(&(q.y, q.x))));
+    let firm: Vec<(usize, &Peak)> = found_a.iter().enumerate().filter(|(_, p)| p.firm).collect();
     out.reference = firm.len();
     out.candidate = found_b.iter().filter(|p| p.firm).count();
     let held = firm.iter().filter(|(i, _)| matched.of_a[*i]).count();
     let held_b = found_b.iter().zip(&matched.of_b).filter(|(p, held)| p.firm && **held).count();
     out.recall = (out.reference > 0).then(|| held as f64 / out.reference as f64);
     out.precision = (out.candidate > 0).then(|| held_b as f64 / out.candidate as f64);
-    let full = |p: &Peak| [roi.x0 + p.x, roi.y0 + p.y];
-    out.missing = firm.iter().filter(|(i, _)| !matched.of_a[*i]).take(20).map(|(_, p)| full(p)).collect();
-    let measured: Vec<(f64, f64)> = firm.par_iter().map(|(_, p)| box_figures(&wa, &wb, p)).collect();
+    let full = |p: &Peak| [pair.roi.x0 + p.x, pair.roi.y0 + p.y];
+    let mut missing: Vec<&Peak> = firm.iter().filter(|(i, _)| !matched.of_a[*i]).map(|(_, p)| *p).collect();
+    missing.sort_by(|p, q| q.value.total_cmp(&p.value).then((p.y, p.x).cmp(&(q.y, q.x))));
+    out.missing = missing.into_iter().take(20).map(full).collect();
+    let measured: Vec<(f64, f64)> = firm.par_iter().map(|(_, p)| box_figures::<T>(pair, p)).collect();
     if let Some(at) =
         (0..measured.len()).max_by(|&i, &j| measured[i].1.total_cmp(&measured[j].1).then(j.cmp(&i)))
     {
         out.intensity_at = Some(full(firm[at].1));
     }
     let spread = |mut list: Vec<f64>| -> (Option<f64>, Option<f64>) {
-        list.sort_by(f64::total_cmp);
-        (list.get(list.len() / 2).copied(), list.last().copied())
+        if list.is_empty() {
+            return (None, None);
+        }
+        let middle = list.len() / 2;
+        let (_, median, above) = list.select_nth_unstable_by(middle, f64::total_cmp);
+        let median = *median;
+        (
+            Some(median),
+            Some(above.iter().copied().fold(median, |m, v| if m.total_cmp(&v).is_lt() { v } else { m })),
+        )
     };
     (out.offset_median, out.offset_max) = spread(measured.iter().map(|m| m.0).collect());
     (out.intensity_median, out.intensity_max) = spread(measured.iter().map(|m| m.1).collect());
@@ -106,85 +93,73 @@ pub(super) fn compare(pair: &Pair<'_>, cells: &[Cell], across: usize, floor: f64
 }
 
 /// At most one peak a cell: two within seven pixels cannot both be the maximum.
-fn find(
-    image: &Window<'_>,
-    cells: &[Cell],
-    across: usize,
-    floor: f64,
-    top: impl Fn(&Cell) -> f32 + Sync,
-) -> Vec<Peak> {
-    let shape = image.roi.shape();
-    let rows: Vec<Vec<Peak>> = cells
+fn find<T: Pixel>(pair: &Pair<'_>, cells: &[Cell], across: usize, floor: f32) -> (Vec<Peak>, Vec<Peak>) {
+    let height = pair.shape().height;
+    let rows: Vec<(Vec<Peak>, Vec<Peak>)> = cells
         .par_chunks(across)
         .enumerate()
         .map(|(cy, row)| {
-            let bright = |c: &Cell| f64::from(top(c)) > floor;
-            if !row.iter().any(bright) {
-                return Vec::new();
-            }
             let y0 = (cy * CELL).saturating_sub(RING);
-            let y1 = (cy * CELL + CELL + RING).min(shape.height);
-            // the rows around, once, as f64: every cell of the row looks at them
-            let mut around = vec![0.0; (y1 - y0) * shape.width];
-            for (y, line) in (y0..y1).zip(around.chunks_exact_mut(shape.width)) {
-                image.row(0, y, line);
-            }
-            let strip = Strip { values: &around, width: shape.width, y0, y1 };
-            let cells = row.iter().enumerate().filter(|(_, c)| bright(c));
-            cells.filter_map(|(cx, _)| strip.peak(cx, cy)).filter(|p| p.value > floor).collect()
+            let rows = T::rows(pair, y0, (cy * CELL + CELL + RING).min(height) - y0);
+            let lines: Vec<(&[T], &[T])> = (0..rows.count).map(|r| rows.row(r)).collect();
+            let (lines_a, lines_b): (Vec<&[T]>, Vec<&[T]>) = lines.into_iter().unzip();
+            let pick = |lines: Vec<&[T]>, top: fn(&Cell) -> f32| -> Vec<Peak> {
+                let strip = Strip { lines, y0 };
+                let bright = row.iter().enumerate().filter(|(_, c)| top(c) > floor);
+                bright.filter_map(|(cx, c)| strip.peak(cx, cy, top(c))).collect()
+            };
+            (pick(lines_a, |c| c.max_a), pick(lines_b, |c| c.max_b))
         })
         .collect();
-    rows.into_iter().flatten().collect()
+    let (a, b): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
+    (a.concat(), b.concat())
 }
 
-struct Strip<'a> {
-    values: &'a [f64],
-    width: usize,
+/// Rows around a row of cells.
+struct Strip<'a, T> {
+    lines: Vec<&'a [T]>,
     y0: usize,
-    y1: usize,
 }
 
-impl Strip<'_> {
-    fn at(&self, x: usize, y: usize) -> f64 {
-        self.values[(y - self.y0) * self.width + x]
-    }
-
-    /// The brightest pixel of a cell, if it is a peak.
-    fn peak(&self, cx: usize, cy: usize) -> Option<Peak> {
-        let (x0, x1) = (cx * CELL, (cx * CELL + CELL).min(self.width));
-        let mut best = (f64::NEG_INFINITY, 0, 0);
-        for y in cy * CELL..(cy * CELL + CELL).min(self.y1) {
-            let line = &self.values[(y - self.y0) * self.width..][x0..x1];
-            for (i, &v) in line.iter().enumerate() {
-                if v > best.0 {
-                    best = (v, x0 + i, y);
-                }
-            }
-        }
-        let (value, x, y) = best;
-        let span = |at: usize, by: usize, from: usize, to: usize| {
-            at.saturating_sub(by).max(from)..(at + by + 1).min(to)
+impl<T: Pixel> Strip<'_, T> {
+    /// The brightest pixel of a cell, whose value is known, if it is a peak.
+    fn peak(&self, cx: usize, cy: usize, value: f32) -> Option<Peak> {
+        let (width, y1) = (self.lines[0].len(), self.y0 + self.lines.len());
+        let (x0, x1) = (cx * CELL, (cx * CELL + CELL).min(width));
+        let (x, y) = (cy * CELL..(cy * CELL + CELL).min(y1)).find_map(|y| {
+            let line = &self.lines[y - self.y0][x0..x1];
+            line.iter().position(|v| v.single() == value).map(|i| (x0 + i, y))
+        })?;
+        let span = |at: usize, by: usize, low: usize, end: usize| {
+            at.saturating_sub(by).max(low)..(at + by + 1).min(end)
         };
-        for j in span(y, REACH, self.y0, self.y1) {
-            for i in span(x, REACH, 0, self.width) {
-                let v = self.at(i, j);
-                // of equal pixels the first is the peak
-                if v > value || (v == value && (j, i) < (y, x)) {
+        // of equal pixels the first is the peak; on a slope the nearest row tells already
+        for j in [y].into_iter().chain(span(y, REACH, self.y0, y1)) {
+            let range = span(x, REACH, 0, width);
+            let first = range.start;
+            for (i, v) in self.lines[j - self.y0][range].iter().enumerate() {
+                let v = v.single();
+                if v > value || (v == value && (j, first + i) < (y, x)) {
                     return None;
                 }
             }
         }
-        let (mut sum, mut n) = (0.0, 0);
-        for j in span(y, RING, self.y0, self.y1) {
-            for i in span(x, RING, 0, self.width) {
-                if i.abs_diff(x).max(j.abs_diff(y)) == RING {
-                    sum += self.at(i, j);
-                    n += 1;
-                }
+        let (mut sum, mut n) = (0.0, 0_u32);
+        let mut add = |v: T| {
+            sum += v.wide();
+            n += 1;
+        };
+        for j in span(y, RING, self.y0, y1) {
+            let line = self.lines[j - self.y0];
+            if j.abs_diff(y) == RING {
+                line[span(x, RING, 0, width)].iter().for_each(|&v| add(v));
+            } else {
+                x.checked_sub(RING).and_then(|i| line.get(i)).into_iter().for_each(|&v| add(v));
+                line.get(x + RING).into_iter().for_each(|&v| add(v));
             }
         }
         // a corner of the image tells too little of what is around
-        let ring = sum / f64::from(n);
+        let (ring, value) = (sum / f64::from(n), f64::from(value));
         (n >= 8 && value > FAINT * ring).then(|| Peak { x, y, value, firm: value >= FIRM * ring })
     }
 }
@@ -194,14 +169,21 @@ struct Matched {
     of_b: Vec<bool>,
 }
 
-/// One to one, the brightest first, each with its nearest partner that is still free.
+/// One to one: first those at the same pixel, then the brightest first, each with its nearest partner that is still free.
 fn partners(a: &[Peak], b: &[Peak], across: usize, down: usize) -> Matched {
     let mut by_cell = vec![u32::MAX; across * down];
     for (i, p) in b.iter().enumerate() {
         by_cell[p.y / CELL * across + p.x / CELL] = i as u32;
     }
     let mut out = Matched { of_a: vec![false; a.len()], of_b: vec![false; b.len()] };
-    let mut order: Vec<usize> = (0..a.len()).collect();
+    // the same pixel is the nearest there is
+    for (i, p) in a.iter().enumerate() {
+        let j = by_cell[p.y / CELL * across + p.x / CELL] as usize;
+        if b.get(j).is_some_and(|q| (q.x, q.y) == (p.x, p.y)) {
+            (out.of_a[i], out.of_b[j]) = (true, true);
+        }
+    }
+    let mut order: Vec<usize> = (0..a.len()).filter(|&i| !out.of_a[i]).collect();
     order.sort_by(|&i, &j| a[j].value.total_cmp(&a[i].value).then(i.cmp(&j)));
     for i in order {
         let p = &a[i];
@@ -228,29 +210,32 @@ fn partners(a: &[Peak], b: &[Peak], across: usize, down: usize) -> Matched {
 }
 
 /// Distance of the centroids and |ratio of the sums − 1| over the reference's box.
-fn box_figures(a: &Window<'_>, b: &Window<'_>, p: &Peak) -> (f64, f64) {
-    let shape = a.roi.shape();
-    let figures = |w: &Window<'_>| {
-        let (x0, x1) = (p.x.saturating_sub(BOX), (p.x + BOX + 1).min(shape.width));
-        let (y0, y1) = (p.y.saturating_sub(BOX), (p.y + BOX + 1).min(shape.height));
-        let mut low = f64::INFINITY;
-        for y in y0..y1 {
-            for x in x0..x1 {
-                low = low.min(w.at(x, y));
-            }
-        }
+fn box_figures<T: Pixel>(pair: &Pair<'_>, p: &Peak) -> (f64, f64) {
+    let shape = pair.shape();
+    let (x0, x1) = (p.x.saturating_sub(BOX), (p.x + BOX + 1).min(shape.width));
+    let (y0, y1) = (p.y.saturating_sub(BOX), (p.y + BOX + 1).min(shape.height));
+    let rows = T::rows(pair, y0, y1 - y0);
+    let (mut a, mut b) = ([0.0; BOX_PIXELS], [0.0; BOX_PIXELS]);
+    let width = x1 - x0;
+    for (r, (a, b)) in a.chunks_mut(width).zip(b.chunks_mut(width)).take(y1 - y0).enumerate() {
+        let (line_a, line_b) = rows.row(r);
+        a.iter_mut().zip(&line_a[x0..x1]).for_each(|(out, v)| *out = v.wide());
+        b.iter_mut().zip(&line_b[x0..x1]).for_each(|(out, v)| *out = v.wide());
+    }
+    let n = width * (y1 - y0);
+    let figures = |values: &[f64]| {
+        let low = values.iter().copied().fold(f64::INFINITY, f64::min);
         let (mut sum, mut over, mut sx, mut sy) = (0.0, 0.0, 0.0, 0.0);
-        for y in y0..y1 {
-            for x in x0..x1 {
-                let v = w.at(x, y);
+        for (y, line) in values.chunks(width).enumerate() {
+            for (x, v) in line.iter().enumerate() {
                 sum += v;
                 over += v - low;
                 sx += (v - low) * x as f64;
                 sy += (v - low) * y as f64;
             }
         }
-        if over > 0.0 { (sum, sx / over, sy / over) } else { (sum, p.x as f64, p.y as f64) }
+        if over > 0.0 { (sum, sx / over, sy / over) } else { (sum, (p.x - x0) as f64, (p.y - y0) as f64) }
     };
-    let ((sa, xa, ya), (sb, xb, yb)) = (figures(a), figures(b));
+    let ((sa, xa, ya), (sb, xb, yb)) = (figures(&a[..n]), figures(&b[..n]));
     ((xb - xa).hypot(yb - ya), (sb / sa - 1.0).abs())
 }

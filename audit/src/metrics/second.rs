@@ -170,12 +170,18 @@ fn band<T: Pixel>(pair: &Pair<'_>, plan: &Plan, index: usize, tables: &mut (Hist
             out.arcsinh.add(&arcsinh_products(a, b, plan));
             let n = a.len();
             let most = relative_errors(a, b, plan.floor, &mut errors[..n]);
-            out.most_steps = out.most_steps.max(float_steps(a, b, &mut steps[..n]));
-            for &error in &errors[..n] {
-                tables.0.count(histogram::bin(error));
+            let far = float_steps(a, b, &mut steps[..n]);
+            out.most_steps = out.most_steps.max(far);
+            // most runs of two right images are equal: no need to look at their pixels
+            if most > 0.0 {
+                errors[..n].iter().for_each(|&error| tables.0.count(histogram::bin(error)));
+            } else {
+                tables.0.count_many(histogram::bin(0.0), n);
             }
-            for &steps in &steps[..n] {
-                tables.1.count(steps.min(Steps::LAST) as u16);
+            if far > 0 {
+                steps[..n].iter().for_each(|&s| tables.1.count(s.min(Steps::LAST) as u16));
+            } else {
+                tables.1.count_many(0, n);
             }
             if most > 0.0 && out.worst.is_none_or(|w| most > w.error) {
                 let at = errors[..n].iter().position(|&e| e == most).unwrap_or_default();
@@ -235,26 +241,33 @@ wide! {
     /// The same of arcsinh(I/s), expected to be equal.
     fn arcsinh_products<T: Pixel>(a: &[T], b: &[T], plan: &Plan) -> Moments {
         let inverse = 1.0 / plan.scale;
+        // plain loops over buffers: the compiler then takes the whole width
+        let mut p = [0.0; RUN];
+        let mut q = [0.0; RUN];
+        for (p, x) in p.iter_mut().zip(a) {
+            *p = arcsinh(x.wide() * inverse);
+        }
+        for (q, y) in q.iter_mut().zip(b) {
+            *q = arcsinh(y.wide() * inverse);
+        }
         let mut s = [[0.0; LANES]; 5];
-        let mut one = |i: usize, x: T, y: T| {
-            let p = arcsinh(x.wide() * inverse);
-            let e = arcsinh(y.wide() * inverse) - p;
-            let u = p - plan.arcsinh_mean;
+        let mut one = |i: usize, p: f64, q: f64| {
+            let (u, e) = (p - plan.arcsinh_mean, q - p);
             s[0][i] += u;
             s[1][i] += e;
             s[2][i] += u * u;
             s[3][i] += u * e;
             s[4][i] += e * e;
         };
-        let (whole_a, rest_a) = a.as_chunks::<LANES>();
-        let (whole_b, rest_b) = b.as_chunks::<LANES>();
-        for (a, b) in whole_a.iter().zip(whole_b) {
+        let (whole_p, rest_p) = p[..a.len()].as_chunks::<LANES>();
+        let (whole_q, rest_q) = q[..a.len()].as_chunks::<LANES>();
+        for (p, q) in whole_p.iter().zip(whole_q) {
             for i in 0..LANES {
-                one(i, a[i], b[i]);
+                one(i, p[i], q[i]);
             }
         }
-        for (i, (&a, &b)) in rest_a.iter().zip(rest_b).enumerate() {
-            one(i, a, b);
+        for (i, (&p, &q)) in rest_p.iter().zip(rest_q).enumerate() {
+            one(i, p, q);
         }
         let [u, e, uu, ue, ee] = s.map(total);
         Moments { n: a.len() as f64, u, e, uu, ue, ee }
