@@ -47,6 +47,8 @@ pub enum Command {
     Inventory(InventoryArgs),
     /// Phase B1: render with both engines, judge parity, take times and a profile
     Capture(CaptureArgs),
+    /// Compare two image files: metrics, gates, verdict, pictures
+    Diff(crate::phases::diff::DiffArgs),
     /// Phase B2: join the profile of a passing capture with the inventory
     HotLoops(HotLoopsArgs),
     /// Phase B3: rank the hot loops by what working on them can give

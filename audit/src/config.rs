@@ -22,7 +22,11 @@ pub struct Config {
     pub capture: CaptureConfig,
     /// Which sources phase A reads.
     pub inventory: InventoryConfig,
-    /// The gates in force.
+    /// Limits that differ from those that ship, each with its reason.
+    #[serde(rename = "gates")]
+    pub gate_changes: Vec<gates::Change>,
+    /// The gates in force: those that ship, with the changes.
+    #[serde(skip)]
     pub gates: Vec<Gate>,
 }
 
@@ -80,7 +84,8 @@ impl Default for Config {
             engines: EngineConfig::default(),
             capture: CaptureConfig::default(),
             inventory: InventoryConfig::default(),
-            gates: gates::contract(),
+            gate_changes: Vec::new(),
+            gates: gates::defaults(),
         }
     }
 }
@@ -152,26 +157,8 @@ pub fn locate(given: Option<&Path>) -> Result<Located> {
 }
 
 fn parse(text: &str) -> std::result::Result<Config, String> {
-    let config: Config = toml::from_str(text).map_err(|e| e.to_string())?;
-    if config.gates.is_empty() {
-        return Err("[[gates]] is empty: a verdict without a gate would mean nothing".into());
-    }
-    for gate in &config.gates {
-        if !gate.limit.is_finite() {
-            return Err(format!("the limit of gate `{}` is not a number", gate.metric));
-        }
-        if gate.reason.trim().is_empty() {
-            return Err(format!("gate `{}` has no reason: say why its limit is {}", gate.metric, gate.limit));
-        }
-        if ![gates::CORRELATION, gates::SUM_RATIO_ERROR].contains(&gate.metric.as_str()) {
-            return Err(format!(
-                "gate `{}`: known metrics are `{}` and `{}`",
-                gate.metric,
-                gates::CORRELATION,
-                gates::SUM_RATIO_ERROR
-            ));
-        }
-    }
+    let mut config: Config = toml::from_str(text).map_err(|e| e.to_string())?;
+    config.gates = gates::changed(gates::defaults(), &config.gate_changes, FILE)?;
     if config.initiative.is_empty()
         || !config.initiative.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
         || config.initiative.starts_with('.')
@@ -198,7 +185,7 @@ mod tests {
     fn mistakes_are_named() {
         for (text, word) in [
             ("inititive = 'x'", "inititive"),
-            ("gates = []", "gates"),
+            ("[[gates]]\nmetric='correlation'\nlimit=0.5\nreason='x'\nlimits=3", "limits"),
             ("[[gates]]\nmetric='correlation'\nlimit=0.5\ndirection='at_least'\nreason=' '", "reason"),
             ("[[gates]]\nmetric='corelation'\nlimit=0.5\ndirection='at_least'\nreason='x'", "corelation"),
             ("[[gates]]\nmetric='correlation'\nlimit=nan\ndirection='at_least'\nreason='x'", "limit"),

@@ -53,6 +53,8 @@ impl Element {
 pub(super) enum Storage {
     Mapped(Mmap),
     Owned(Vec<u8>),
+    Singles(Vec<f32>),
+    Doubles(Vec<f64>),
 }
 
 /// An image: slow-major values (index = slow · width + fast), read as f64 piece by piece, or as they are where they
@@ -101,23 +103,21 @@ impl Array2 {
     ///
     /// # Errors
     /// When there are not width × height values, or none.
-    pub fn from_f32(values: &[f32], shape: Shape) -> Result<Self, FormatError> {
-        let bytes = bytemuck::cast_slice(values).to_vec();
-        Self::native(bytes, Element::F32, shape)
+    pub fn from_f32(values: Vec<f32>, shape: Shape) -> Result<Self, FormatError> {
+        Self::native(Storage::Singles(values), Element::F32, shape)
     }
 
     /// An image of f64 values in memory.
     ///
     /// # Errors
     /// When there are not width × height values, or none.
-    pub fn from_f64(values: &[f64], shape: Shape) -> Result<Self, FormatError> {
-        let bytes = bytemuck::cast_slice(values).to_vec();
-        Self::native(bytes, Element::F64, shape)
+    pub fn from_f64(values: Vec<f64>, shape: Shape) -> Result<Self, FormatError> {
+        Self::native(Storage::Doubles(values), Element::F64, shape)
     }
 
-    fn native(bytes: Vec<u8>, element: Element, shape: Shape) -> Result<Self, FormatError> {
+    fn native(storage: Storage, element: Element, shape: Shape) -> Result<Self, FormatError> {
         let order = cfg!(target_endian = "big");
-        Self::new(Path::new("(memory)"), Storage::Owned(bytes), 0, (element, order), shape, true)
+        Self::new(Path::new("(memory)"), storage, 0, (element, order), shape, true)
     }
 
     /// Pixels along fast.
@@ -173,6 +173,8 @@ impl Array2 {
         match &self.storage {
             Storage::Mapped(map) => map,
             Storage::Owned(bytes) => bytes,
+            Storage::Singles(values) => bytemuck::cast_slice(values),
+            Storage::Doubles(values) => bytemuck::cast_slice(values),
         }
     }
 

@@ -163,6 +163,21 @@ pub fn measure(
     Ok(if pair.single() { run::<f32>(&pair) } else { run::<f64>(&pair) })
 }
 
+/// The firm peaks of an image (fast, slow), in no order of brightness.
+#[must_use]
+pub fn firm_peaks(image: &Array2) -> Vec<[usize; 2]> {
+    let Ok(pair) = Pair::new(image, image, None) else { return Vec::new() };
+    let list = |first: First, find: fn(&Pair<'_>, &First, f64) -> Vec<[usize; 2]>| {
+        let floor = PEAK_FLOOR * f64::from(first.top);
+        if first.finite { find(&pair, &first, floor) } else { Vec::new() }
+    };
+    if pair.single() {
+        list(first::pass::<f32>(&pair), peaks::positions::<f32>)
+    } else {
+        list(first::pass::<f64>(&pair), peaks::positions::<f64>)
+    }
+}
+
 fn run<T: Pixel>(pair: &Pair<'_>) -> (Comparison, Maps) {
     let first = first::pass::<T>(pair);
     let pixels = pair.shape().values();

@@ -19,7 +19,7 @@ mod view;
 mod wide;
 
 pub use basic::compare;
-pub use extended::{Extended, LocalError, Maps, Quantiles, Radial, Steps, Tile, Tiles, measure};
+pub use extended::{Extended, LocalError, Maps, Quantiles, Radial, Steps, Tile, Tiles, firm_peaks, measure};
 pub use first::{CELL, TILE};
 pub use names::{Metric, metric, metrics};
 pub use peaks::Peaks;

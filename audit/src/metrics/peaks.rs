@@ -1,7 +1,7 @@
 //! Peaks: pixels that are the brightest of their 7 × 7 neighbourhood and stand out of the ring around it, matched one
 //! to one between the two images.
 
-use super::first::{CELL, Cell};
+use super::first::{CELL, Cell, First};
 use super::view::{Pair, Pixel};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,8 @@ const BOX_PIXELS: usize = (2 * BOX + 1) * (2 * BOX + 1);
 const FIRM: f64 = 2.0;
 /// A peak that may be a partner: less, so that rounding cannot take a firm peak's partner away.
 const FAINT: f64 = 1.5;
+/// Pixels that differ by less than this share are level: which of them is the brightest is a matter of rounding.
+const LEVEL: f64 = 1e-3;
 /// A partner lies at most this many pixels away along each axis: where two pixels share a maximum, rounding decides.
 const NEAR: usize = 2;
 
@@ -56,7 +58,14 @@ struct Peak {
 /// Finds and matches. `floor`: what is dimmer is no peak.
 pub(super) fn compare<T: Pixel>(pair: &Pair<'_>, cells: &[Cell], across: usize, floor: f64) -> Peaks {
     let (found_a, found_b) = find::<T>(pair, cells, across, floor as f32);
-    let matched = partners(&found_a, &found_b, across, cells.len() / across);
+    let mut matched = partners(&found_a, &found_b, across, cells.len() / across);
+    // where several pixels share a maximum, rounding decides which is the peak: what is level with it is there
+    for (i, p) in found_a.iter().enumerate().filter(|(_, p)| p.firm) {
+        matched.of_a[i] = matched.of_a[i] || stands::<T>(pair, p, |(_, b)| b);
+    }
+    for (i, p) in found_b.iter().enumerate().filter(|(_, p)| p.firm) {
+        matched.of_b[i] = matched.of_b[i] || stands::<T>(pair, p, |(a, _)| a);
+    }
     let mut out = Peaks::default();
     let firm: Vec<(usize, &Peak)> = found_a.iter().enumerate().filter(|(_, p)| p.firm).collect();
     out.reference = firm.len();
@@ -90,6 +99,12 @@ pub(super) fn compare<T: Pixel>(pair: &Pair<'_>, cells: &[Cell], across: usize, 
     (out.offset_median, out.offset_max) = spread(measured.iter().map(|m| m.0).collect());
     (out.intensity_median, out.intensity_max) = spread(measured.iter().map(|m| m.1).collect());
     out
+}
+
+/// Where the reference's firm peaks are.
+pub(super) fn positions<T: Pixel>(pair: &Pair<'_>, first: &First, floor: f64) -> Vec<[usize; 2]> {
+    let (found, _) = find::<T>(pair, &first.cells, first.cells_across, floor as f32);
+    found.iter().filter(|p| p.firm).map(|p| [p.x, p.y]).collect()
 }
 
 /// At most one peak a cell: two within seven pixels cannot both be the maximum.
@@ -207,6 +222,29 @@ fn partners(a: &[Peak], b: &[Peak], across: usize, down: usize) -> Matched {
         }
     }
     out
+}
+
+/// Whether the other image, at this pixel, is as bright as the brightest around it (but for rounding) and stands out.
+fn stands<T: Pixel>(pair: &Pair<'_>, p: &Peak, other: for<'a> fn((&'a [T], &'a [T])) -> &'a [T]) -> bool {
+    let shape = pair.shape();
+    let y0 = p.y.saturating_sub(RING);
+    let rows = T::rows(pair, y0, (p.y + RING + 1).min(shape.height) - y0);
+    let columns = p.x.saturating_sub(RING)..(p.x + RING + 1).min(shape.width);
+    let here = other(rows.row(p.y - y0))[p.x].wide();
+    let (mut top, mut sum, mut n) = (here, 0.0, 0_u32);
+    for r in 0..rows.count {
+        let line = other(rows.row(r));
+        for x in columns.clone() {
+            let (v, far) = (line[x].wide(), x.abs_diff(p.x).max((y0 + r).abs_diff(p.y)));
+            if far == RING {
+                sum += v;
+                n += 1;
+            } else {
+                top = top.max(v);
+            }
+        }
+    }
+    here >= (1.0 - LEVEL) * top && here * f64::from(n) > FAINT * sum
 }
 
 /// Distance of the centroids and |ratio of the sums − 1| over the reference's box.
