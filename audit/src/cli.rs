@@ -111,10 +111,10 @@ pub struct CaptureArgs {
     /// A nanoBragg binary in place of the bundled C engine [default: $NB_C_BIN]
     #[arg(long, value_name = "PATH")]
     pub c_bin: Option<PathBuf>,
-    /// What is believed: c, c:PATH, rust, rust-f32, rust-reference [default: of audit.toml, c]
+    /// What is believed: c, c:PATH, rust, rust-f32, rust-reference, one of audit.toml [default: of audit.toml, c]
     #[arg(long, value_name = "ENGINE")]
     pub reference: Option<String>,
-    /// What has to prove itself: rust, rust-f32, rust-reference, c, c:PATH [default: of audit.toml, rust]
+    /// What has to prove itself: the same names [default: of audit.toml, rust]
     #[arg(long, value_name = "ENGINE")]
     pub candidate: Option<String>,
     /// Run the engines in this directory instead of an empty one; the stamp says so loudly
@@ -132,6 +132,12 @@ pub struct CaptureArgs {
     /// Limit of one run of one engine, seconds [default: of audit.toml, 600]
     #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..))]
     pub time_limit: Option<u64>,
+    /// Resident memory that one run of one engine may take, MB [default: of audit.toml, nine tenths of the machine's]
+    #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u64).range(1..))]
+    pub memory_limit: Option<u64>,
+    /// Disk that one run of one engine may fill, MB [default: of audit.toml, 20000]
+    #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u64).range(1..))]
+    pub disk_limit: Option<u64>,
     /// A case of one's own: arguments for both engines
     #[arg(last = true, value_name = "ARGS")]
     pub args: Vec<OsString>,

@@ -1,11 +1,12 @@
 //! From the command line to the phases, and from what they found to what a person or a machine reads.
 
 use crate::capture::Settings;
+use crate::capture::model::Capture;
 use crate::cli::{CaptureArgs, Cli, Command, Dtype};
 use crate::config;
-use crate::engines::Engine;
 use crate::engines::process::Limits;
 use crate::engines::render::Conditions;
+use crate::engines::{Engine, run_dir};
 use crate::exit::{AuditError, Exit, Result};
 use crate::gates::Verdict;
 use crate::hot_loops::HotLoops;
@@ -37,8 +38,9 @@ pub fn execute(cli: &Cli) -> Result<Exit> {
             report(&ctx, cli.json, &done, None)
         }
         Command::Capture(args) => {
-            let (done, _) = phases::capture::capture(&ctx, &settings(&ctx, args)?, args.outdir.as_deref())?;
-            report(&ctx, cli.json, &done, None)
+            let (done, record) =
+                phases::capture::capture(&ctx, &settings(&ctx, args)?, args.outdir.as_deref())?;
+            report_capture(&ctx, cli.json, &done, &record)
         }
         Command::HotLoops(args) => {
             let (done, hot) = phases::hot_loops::hot_loops(&ctx, args, args.outdir.as_deref())?;
@@ -95,7 +97,7 @@ fn settings(ctx: &Context, args: &CaptureArgs) -> Result<Settings> {
     } else {
         (config.case.name.as_str(), case::split_words("audit.toml [case] args", &config.case.args)?)
     };
-    let sizes: Vec<Option<u32>> = match (args.sizes.is_empty(), own) {
+    let sizes: Vec<Option<u32>> = match (args.sizes.is_empty(), own || config.case.sizes.is_empty()) {
         (false, _) => args.sizes.iter().copied().map(Some).collect(),
         (true, true) => vec![None],
         (true, false) => config.case.sizes.iter().copied().map(Some).collect(),
@@ -116,7 +118,7 @@ fn settings(ctx: &Context, args: &CaptureArgs) -> Result<Settings> {
         match &c_bin {
             // a nanoBragg binary takes the bundled engine's place wherever that one was meant
             Some(path) if name == "c" => Engine::resolve(&format!("c:{}", path.display())),
-            _ => Engine::resolve(name),
+            _ => Engine::find(name, &config.engines.defined, &ctx.root),
         }
     };
     let more =
@@ -131,19 +133,30 @@ fn settings(ctx: &Context, args: &CaptureArgs) -> Result<Settings> {
         }
     };
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let reference = engine(args.reference.as_ref(), &config.engines.reference)?;
+    let candidate = engine(Some(&candidate), "")?;
+    // what `[case]` declares belongs to its own arguments
+    let declared = if own { config::CaseConfig::default() } else { config.case.clone() };
+    let case = case::for_engines(name, words, &[&reference, &candidate], &declared, &ctx.root)?;
+    let memory_mb = args.memory_limit.or(config.capture.memory_limit_mb);
+    let disk_mb = args.disk_limit.unwrap_or(config.capture.disk_limit_mb);
+    run_dir::remove_abandoned();
     Ok(Settings {
-        case: case::Case::new(name, words)?,
+        case,
         sizes,
-        reference: engine(args.reference.as_ref(), &config.engines.reference)?,
-        candidate: engine(Some(&candidate), "")?,
+        reference,
+        candidate,
         reference_args: more("--reference-args", args.reference_args.as_ref())?,
         candidate_args: more("--candidate-args", args.candidate_args.as_ref())?,
         iterations: args.iterations.unwrap_or(config.capture.iterations),
         conditions: Conditions {
             limits: Limits {
                 time: Duration::from_secs(args.time_limit.unwrap_or(config.capture.time_limit_s)),
-                memory: environment::memory(),
-                output: 4 << 20,
+                memory: memory_mb
+                    .map(|mb| mb.saturating_mul(1_000_000))
+                    .or_else(|| environment::memory().map(|all| all / 10 * 9)),
+                disk: Some(disk_mb.saturating_mul(1_000_000)),
+                ..Limits::default()
             },
             threads: args.threads.map_or(cores, |n| n as usize),
             in_place,
@@ -186,6 +199,24 @@ fn report(ctx: &Context, as_json: bool, done: &Done, hot: Option<&HotLoops>) -> 
     Ok(done.exit())
 }
 
+/// As [`report`]; an engine that failed is quoted and has an exit status of its own.
+fn report_capture(ctx: &Context, as_json: bool, done: &Done, record: &Capture) -> Result<Exit> {
+    let Some(failure) = &record.failure else { return report(ctx, as_json, done, None) };
+    let exit = Exit::EngineFailed;
+    if as_json {
+        print(&pretty(&json!({
+            "verdict": done.verdict, "exit": exit.code(), "phase": done.phase, "stamp": done.stamp, "line": done.line,
+            "failure": failure,
+        }))?)?;
+    } else {
+        print(&format!(
+            "ENGINE FAILED — {failure}\nWhy      {}\n",
+            short(ctx, &done.stamp.join("blockers.md"))
+        ))?;
+    }
+    Ok(exit)
+}
+
 fn report_run(ctx: &Context, as_json: bool, outcome: &phases::run::Outcome) -> Result<Exit> {
     let capture = &outcome.phases[1];
     let last = outcome.phases.last().unwrap_or(capture);
@@ -199,7 +230,8 @@ fn report_run(ctx: &Context, as_json: bool, outcome: &phases::run::Outcome) -> R
         print(&pretty(&value)?)?;
         return Ok(exit);
     }
-    let mut text = capture.line.clone() + "\n";
+    let failed = outcome.stopped.as_ref().filter(|e| e.exit == Exit::EngineFailed);
+    let mut text = failed.map_or_else(|| capture.line.clone(), |e| format!("ENGINE FAILED — {e}")) + "\n";
     if let Some(hot) = &outcome.hot {
         text.push_str(&hottest_lines(hot));
     }

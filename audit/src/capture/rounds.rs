@@ -1,12 +1,11 @@
 //! The timed rounds of one size and the comparison.
 
 use super::model::{Capture, Judged, Numbers, SizeResult};
-use super::{Log, MEASURED, Settings};
+use super::{Log, MEASURED, Role, Settings};
 use crate::engines::Kind;
-use crate::engines::render::{self, Extras, RenderTimes, Rendered, Timings};
+use crate::engines::render::{Extras, RenderTimes, Rendered, Timings};
 use crate::exit::Result;
 use crate::gates::{self, Verdict};
-use crate::images::Image;
 use crate::metrics;
 use crate::progress::Progress;
 use crate::stamp::Writer;
@@ -44,35 +43,22 @@ pub(super) fn run(
         (Times::default(), Numbers { iterations: settings.iterations, ..Numbers::default() });
     let (mut reference, mut cold, mut warm): (Option<Rendered>, Option<Rendered>, Option<Rendered>) =
         (None, None, None);
-    let patterns = &settings.blocking_patterns;
     for round in 1..=settings.iterations {
         let of = format!("round {round} of {}", settings.iterations);
         progress.step(&format!("{label}: {of}, {}", settings.reference.name()));
-        let r = render::render(
-            &settings.reference,
-            &case,
-            &settings.reference_args,
-            &Extras::default(),
-            &settings.conditions,
-        )?;
-        log.add(&format!("{label}, {of}: {}", settings.reference.name()), &r, patterns);
+        let what = format!("{label}, {of}: {}", settings.reference.name());
+        let r = super::render(settings, Role::Reference, &case, &Extras::default(), &what, log)?;
         times.push("c_time", Some(r.ended.wall.as_secs_f64()));
         times.push("c_sim", r.pixel_loop_s());
         numbers.c_mem = numbers.c_mem.max(r.ended.peak_bytes);
         reference.get_or_insert(r);
 
         progress.step(&format!("{label}: {of}, {} cold", settings.candidate.name()));
-        let c = render::render(
-            &settings.candidate,
-            &case,
-            &settings.candidate_args,
-            &Extras::default(),
-            &settings.conditions,
-        )?;
-        log.add(&format!("{label}, {of}: {} cold", settings.candidate.name()), &c, patterns);
+        let what = format!("{label}, {of}: {} cold", settings.candidate.name());
+        let c = super::render(settings, Role::Candidate, &case, &Extras::default(), &what, log)?;
         times.push("rust_time_cold", Some(c.ended.wall.as_secs_f64()));
         let first = c.timings.as_ref().and_then(|t| t.renders.first());
-        times.push("rust_setup_cold", first.map(|t| t.setup_s));
+        times.push("rust_setup_cold", first.map(|t| t.setup_s).or_else(|| c.setup_s()));
         times.push("rust_sim_cold", first.map(|t| t.sim_s).or_else(|| c.pixel_loop_s()));
         numbers.rust_mem_cold =
             numbers.rust_mem_cold.max(first.and_then(|t| t.peak_bytes).or(c.ended.peak_bytes));
@@ -82,14 +68,8 @@ pub(super) fn run(
         if settings.candidate.kind == Kind::Rust {
             progress.step(&format!("{label}: {of}, {} warm", settings.candidate.name()));
             let extras = Extras { repeat: 1, ..Extras::default() };
-            let w = render::render(
-                &settings.candidate,
-                &case,
-                &settings.candidate_args,
-                &extras,
-                &settings.conditions,
-            )?;
-            log.add(&format!("{label}, {of}: {} warm", settings.candidate.name()), &w, patterns);
+            let what = format!("{label}, {of}: {} warm", settings.candidate.name());
+            let w = super::render(settings, Role::Candidate, &case, &extras, &what, log)?;
             for t in warm_renders(w.timings.as_ref()) {
                 times.push("rust_time_warm", Some(t.total_s));
                 times.push("rust_setup_warm", Some(t.setup_s));
@@ -105,7 +85,7 @@ pub(super) fn run(
         verdict: Verdict::NotComparable,
         problem: None,
         sized: size.is_some(),
-        shape: cold.as_ref().and_then(|c| c.timings.as_ref()).map(|t| [t.fpixels, t.spixels]),
+        shape: shape(cold.as_ref(), reference.as_ref()),
         numbers,
         cold: None,
         warm: None,
@@ -117,11 +97,13 @@ pub(super) fn run(
     fill(&mut out.numbers, &times, size, out.shape);
     let folder = format!("{MEASURED}/{}", Capture::profile_folder(&out));
     if settings.keep_artifacts {
-        for (name, run) in
-            [("reference.bin", &reference), ("candidate_cold.bin", &cold), ("candidate_warm.bin", &warm)]
-        {
-            if let Some(run) = run {
-                stamp.take(&format!("{folder}/{name}"), &run.image())?;
+        for (name, run) in [("reference", &reference), ("candidate_cold", &cold), ("candidate_warm", &warm)] {
+            if let Some(run) = run
+                && run.image().is_file()
+            {
+                let ending =
+                    run.image().extension().map_or("bin".into(), |e| e.to_string_lossy().into_owned());
+                stamp.take(&format!("{folder}/{name}.{ending}"), &run.image())?;
             }
         }
     }
@@ -130,6 +112,19 @@ pub(super) fn run(
         super::profile::run(settings, &case, &mut out, plain.as_deref(), &folder, stamp, log, progress)?;
     }
     Ok(out)
+}
+
+/// Width and height, where one of the engines or its file tells.
+fn shape(cold: Option<&Rendered>, reference: Option<&Rendered>) -> Option<[u32; 2]> {
+    let known = [cold, reference]
+        .into_iter()
+        .flatten()
+        .find_map(|r| r.shape.or_else(|| r.read(None).ok().map(|a| a.shape())))?;
+    Some([u32::try_from(known.width).ok()?, u32::try_from(known.height).ok()?])
+}
+
+fn f32s(image: &crate::formats::Array2) -> Vec<f32> {
+    image.as_f32().map_or_else(|| image.to_f64().iter().map(|v| *v as f32).collect(), <[f32]>::to_vec)
 }
 
 fn warm_renders(timings: Option<&Timings>) -> impl Iterator<Item = &RenderTimes> {
@@ -146,10 +141,18 @@ fn judge(
 ) {
     let Some(reference) = reference else { return };
     let compared = |candidate: &Rendered| -> std::result::Result<Judged, String> {
-        let (a, b) = (Image::open(&reference.image()), Image::open(&candidate.image()));
+        let a = reference.read(candidate.shape);
         let a = a.map_err(|e| format!("reference {}: {e}", settings.reference.name()))?;
+        let b = candidate.read(Some(a.shape()));
         let b = b.map_err(|e| format!("candidate {}: {e}", settings.candidate.name()))?;
-        let comparison = metrics::compare(a.pixels(), b.pixels()).map_err(|e| e.to_string())?;
+        if a.shape() != b.shape() {
+            return Err(format!(
+                "shapes differ: the reference has {}, the candidate {}",
+                a.shape(),
+                b.shape()
+            ));
+        }
+        let comparison = metrics::compare(&f32s(&a), &f32s(&b)).map_err(|e| e.to_string())?;
         let (verdict, gates) = gates::judge(&settings.gates, &comparison);
         Ok(Judged { comparison, gates, verdict })
     };

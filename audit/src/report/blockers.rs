@@ -16,6 +16,12 @@ struct Hint {
 #[must_use]
 pub fn blockers(capture: &Capture, history: &[Line], rerun: &str) -> String {
     let mut text = format!("# Blocked: {}\n\n{}\n\n", capture.case, super::capture::verdict_line(capture));
+    if let Some(failure) = &capture.failure {
+        let _ = write!(
+            text,
+            "## The engine that failed\n\n```text\n{failure}\n```\n\nAll that it said is in `profile_run.log`.\n\n"
+        );
+    }
     text.push_str("## Gates\n\n");
     text.push_str(&thresholds(capture));
     text.push_str("\n## Where the images differ\n\n");
@@ -133,7 +139,9 @@ fn attempts(capture: &Capture, history: &[Line]) -> String {
 fn hints(capture: &Capture) -> Vec<Hint> {
     let mut hints = Vec::new();
     let mut add = |cause: &str, evidence: String| hints.push(Hint { cause: cause.into(), evidence });
-    if !capture.self_check.deterministic() {
+    if let Some(failure) = &capture.failure {
+        add("An engine that fails", failure.lines().next().unwrap_or_default().to_owned());
+    } else if !capture.self_check.deterministic() {
         add("An engine that does not repeat itself", determinism(capture));
     }
     for (who, args) in [("candidate", &capture.candidate_args), ("reference", &capture.reference_args)] {
