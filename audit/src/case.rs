@@ -40,6 +40,27 @@ impl InputOptions {
         Self { names: INPUT_OPTIONS.iter().map(|o| (*o).to_owned()).collect(), strict: true }
     }
 
+    /// The arguments with the paths of input files replaced by what `find` makes of them.
+    ///
+    /// # Errors
+    /// The first path that `find` knows nothing of, where it must be a file.
+    pub fn resolve(
+        &self,
+        args: &[OsString],
+        find: impl Fn(&Path) -> Option<PathBuf>,
+    ) -> std::result::Result<Vec<OsString>, PathBuf> {
+        let mut args = args.to_vec();
+        for (i, _, skip) in self.find(&args) {
+            let path = path_in(&args[i], skip);
+            match find(&path) {
+                Some(found) => args[i] = replace_path(&args[i], skip, found.into_os_string()),
+                None if self.strict => return Err(path),
+                None => {}
+            }
+        }
+        Ok(args)
+    }
+
     /// Those of one engine and of another.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
@@ -222,6 +243,19 @@ impl Case {
         args
     }
 
+    /// The arguments without the folders of input files: what they hold is known by its hash.
+    #[must_use]
+    pub fn without_folders(&self) -> Vec<OsString> {
+        let mut args = self.args.clone();
+        for (i, _, skip) in self.options.find(&args) {
+            let path = path_in(&args[i], skip);
+            if path.is_file() {
+                args[i] = replace_path(&args[i], skip, path.file_name().unwrap_or_default().to_owned());
+            }
+        }
+        args
+    }
+
     /// The inputs that are no longer what they were when the case was made.
     #[must_use]
     pub fn changed_inputs(&self) -> Vec<PathBuf> {
@@ -303,20 +337,29 @@ pub fn for_engines(
     config: &CaseConfig,
     root: &Path,
 ) -> Result<Case> {
+    let mut case = Case::with(name, args, options_of(engines), extra_inputs(engines, config, root))?;
+    case.environment = config.environment.iter().map(|(k, v)| (k.into(), v.into())).collect();
+    Ok(case)
+}
+
+/// The options of these engines that name input files.
+#[must_use]
+pub fn options_of(engines: &[&Engine]) -> InputOptions {
     let none = InputOptions { names: Vec::new(), strict: false };
     // one engine's own list makes its values files, whatever another engine that has no list thinks
     let own = engines.iter().any(|e| e.definition.input_options.is_some());
     let lists = engines.iter().filter(|e| e.definition.input_options.is_some() == own);
-    let options = lists.map(|e| e.input_options()).fold(none, InputOptions::and);
+    lists.map(|e| e.input_options()).fold(none, InputOptions::and)
+}
+
+fn extra_inputs(engines: &[&Engine], config: &CaseConfig, root: &Path) -> Vec<PathBuf> {
     let mut extra: Vec<PathBuf> = config.inputs.iter().map(|p| root.join(p)).collect();
     for engine in engines {
         extra.extend(engine.definition.inputs.iter().map(|p| engine.root.join(p)));
     }
     extra.sort();
     extra.dedup();
-    let mut case = Case::with(name, args, options, extra)?;
-    case.environment = config.environment.iter().map(|(k, v)| (k.into(), v.into())).collect();
-    Ok(case)
+    extra
 }
 
 /// Splits a quoted list of arguments as a shell would, without running one.

@@ -47,6 +47,8 @@ pub enum Command {
     Inventory(InventoryArgs),
     /// Phase B1: render with both engines, judge parity, take times and a profile
     Capture(CaptureArgs),
+    /// Run many cases from a file, side by side; leaves a matrix, JSON and JUnit XML
+    Suite(crate::phases::suite::SuiteArgs),
     /// Phase B2: join the profile of a passing capture with the inventory
     HotLoops(HotLoopsArgs),
     /// Phase B3: rank the hot loops by what working on them can give
@@ -117,6 +119,9 @@ pub struct CaptureArgs {
     /// What has to prove itself: the same names [default: of audit.toml, rust]
     #[arg(long, value_name = "ENGINE")]
     pub candidate: Option<String>,
+    /// A third engine, asked which of two that disagree is wrong, such as rust-reference
+    #[arg(long, value_name = "ENGINE")]
+    pub referee: Option<String>,
     /// Run the engines in this directory instead of an empty one; the stamp says so loudly
     #[arg(long, value_name = "DIR")]
     pub in_place: Option<PathBuf>,

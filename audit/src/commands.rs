@@ -4,19 +4,18 @@ use crate::capture::Settings;
 use crate::capture::model::Capture;
 use crate::cli::{CaptureArgs, Cli, Command, Dtype};
 use crate::config;
-use crate::engines::process::Limits;
+use crate::engines::Engine;
 use crate::engines::render::Conditions;
-use crate::engines::{Engine, run_dir};
 use crate::exit::{AuditError, Exit, Result};
 use crate::gates::Verdict;
 use crate::hot_loops::HotLoops;
-use crate::phases::{self, Context, Done};
+use crate::phases::suite::SuiteArgs;
+use crate::phases::{self, Context, Done, engines};
 use crate::{case, environment, stamp};
 use serde_json::json;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// Carries out a command; the exit status.
 ///
@@ -42,6 +41,7 @@ pub fn execute(cli: &Cli) -> Result<Exit> {
                 phases::capture::capture(&ctx, &settings(&ctx, args)?, args.outdir.as_deref())?;
             report_capture(&ctx, cli.json, &done, &record)
         }
+        Command::Suite(args) => suite(&ctx, cli.json, args),
         Command::HotLoops(args) => {
             let (done, hot) = phases::hot_loops::hot_loops(&ctx, args, args.outdir.as_deref())?;
             report(&ctx, cli.json, &done, Some(&hot))
@@ -109,18 +109,8 @@ fn settings(ctx: &Context, args: &CaptureArgs) -> Result<Settings> {
         Some(dir) => Some(std::fs::canonicalize(dir).map_err(|e| AuditError::failed(dir.display(), e))?),
         None => None,
     };
-    let c_bin = args
-        .c_bin
-        .clone()
-        .or_else(|| std::env::var_os("NB_C_BIN").filter(|v| !v.is_empty()).map(PathBuf::from));
-    let engine = |given: Option<&String>, configured: &str| -> Result<Engine> {
-        let name = given.map_or(configured, String::as_str);
-        match &c_bin {
-            // a nanoBragg binary takes the bundled engine's place wherever that one was meant
-            Some(path) if name == "c" => Engine::resolve(&format!("c:{}", path.display())),
-            _ => Engine::find(name, &config.engines.defined, &ctx.root),
-        }
-    };
+    let c_bin = engines::c_binary(args.c_bin.as_deref());
+    let engine = |name: &str| engines::engine(ctx, c_bin.as_deref(), name);
     let more =
         |flag: &str, words: Option<&String>| words.map_or(Ok(Vec::new()), |w| case::split_words(flag, w));
     let candidate = args.candidate.as_ref().unwrap_or(&config.engines.candidate);
@@ -133,31 +123,25 @@ fn settings(ctx: &Context, args: &CaptureArgs) -> Result<Settings> {
         }
     };
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let reference = engine(args.reference.as_ref(), &config.engines.reference)?;
-    let candidate = engine(Some(&candidate), "")?;
+    let reference = engine(args.reference.as_ref().unwrap_or(&config.engines.reference))?;
+    let candidate = engine(&candidate)?;
+    let referee = args.referee.as_deref().map(engine).transpose()?;
+    let referee = referee.map(|r| phases::suite::third(r, &reference, &candidate)).transpose()?;
     // what `[case]` declares belongs to its own arguments
     let declared = if own { config::CaseConfig::default() } else { config.case.clone() };
-    let case = case::for_engines(name, words, &[&reference, &candidate], &declared, &ctx.root)?;
-    let memory_mb = args.memory_limit.or(config.capture.memory_limit_mb);
-    let disk_mb = args.disk_limit.unwrap_or(config.capture.disk_limit_mb);
-    run_dir::remove_abandoned();
+    let all: Vec<&Engine> = [&reference, &candidate].into_iter().chain(&referee).collect();
+    let case = case::for_engines(name, words, &all, &declared, &ctx.root)?;
     Ok(Settings {
         case,
         sizes,
         reference,
         candidate,
+        referee,
         reference_args: more("--reference-args", args.reference_args.as_ref())?,
         candidate_args: more("--candidate-args", args.candidate_args.as_ref())?,
         iterations: args.iterations.unwrap_or(config.capture.iterations),
         conditions: Conditions {
-            limits: Limits {
-                time: Duration::from_secs(args.time_limit.unwrap_or(config.capture.time_limit_s)),
-                memory: memory_mb
-                    .map(|mb| mb.saturating_mul(1_000_000))
-                    .or_else(|| environment::memory().map(|all| all / 10 * 9)),
-                disk: Some(disk_mb.saturating_mul(1_000_000)),
-                ..Limits::default()
-            },
+            limits: engines::limits(ctx, args.time_limit, args.memory_limit, args.disk_limit),
             threads: args.threads.map_or(cores, |n| n as usize),
             in_place,
             environment: Vec::new(),
@@ -169,6 +153,30 @@ fn settings(ctx: &Context, args: &CaptureArgs) -> Result<Settings> {
         profile: !args.no_profile,
         keep_artifacts: args.keep_artifacts,
     })
+}
+
+fn suite(ctx: &Context, as_json: bool, args: &SuiteArgs) -> Result<Exit> {
+    if args.list {
+        let rows = phases::suite::list(ctx, args)?;
+        let word = |row: &serde_json::Value, key: &str| row[key].as_str().unwrap_or_default().to_owned();
+        let size = |row: &serde_json::Value| {
+            row["size"].as_u64().map_or(String::new(), |n| format!(" ({n} pixels)"))
+        };
+        let lines = rows
+            .iter()
+            .map(|r| format!("{}{}\t{}\n", word(r, "name").escape_debug(), size(r), word(r, "args")));
+        return print(&if as_json { pretty(&rows)? } else { lines.collect() });
+    }
+    let suite = phases::suite::suite(ctx, args)?;
+    if as_json {
+        let record: serde_json::Value = stamp::read_json(&suite.done.stamp, "suite.json")?;
+        print(&pretty(
+            &json!({ "exit": suite.exit.code(), "line": suite.done.line, "stamp": suite.done.stamp, "suite": record }),
+        )?)?;
+    } else {
+        print(&format!("{}Summary  {}\n", suite.text, short(ctx, &summary_of(&suite.done.stamp))))?;
+    }
+    Ok(suite.exit)
 }
 
 /// A path as people near the root write it.

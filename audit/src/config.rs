@@ -1,5 +1,6 @@
 //! `audit.toml`: what is audited when the command line does not say. Without the file the same defaults hold.
 
+use crate::capture::compare::{MAX_ABS, SUM_RATIO};
 use crate::engines::{BUILT_IN, definition::Definition};
 use crate::exit::{AuditError, Result};
 use crate::gates::{self, Gate};
@@ -23,6 +24,8 @@ pub struct Config {
     pub engines: EngineConfig,
     /// How phase B1 measures.
     pub capture: CaptureConfig,
+    /// Reference images that are kept.
+    pub cache: CacheConfig,
     /// Which sources phase A reads.
     pub inventory: InventoryConfig,
     /// The gates in force.
@@ -114,6 +117,20 @@ pub struct CaptureConfig {
     pub blocking_patterns: Vec<String>,
 }
 
+/// `[cache]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CacheConfig {
+    /// Size of all kept reference images together, MB; 0 keeps none.
+    pub max_mb: u64,
+}
+
+impl Default for CacheConfig {
+    fn default() -> Self {
+        Self { max_mb: 2000 }
+    }
+}
+
 /// `[inventory]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -129,6 +146,7 @@ impl Default for Config {
             case: CaseConfig::default(),
             engines: EngineConfig::default(),
             capture: CaptureConfig::default(),
+            cache: CacheConfig::default(),
             inventory: InventoryConfig::default(),
             gates: gates::contract(),
         }
@@ -211,20 +229,7 @@ fn parse(text: &str) -> std::result::Result<Config, String> {
         return Err("[[gates]] is empty: a verdict without a gate would mean nothing".into());
     }
     for gate in &config.gates {
-        if !gate.limit.is_finite() {
-            return Err(format!("the limit of gate `{}` is not a number", gate.metric));
-        }
-        if gate.reason.trim().is_empty() {
-            return Err(format!("gate `{}` has no reason: say why its limit is {}", gate.metric, gate.limit));
-        }
-        if ![gates::CORRELATION, gates::SUM_RATIO_ERROR].contains(&gate.metric.as_str()) {
-            return Err(format!(
-                "gate `{}`: known metrics are `{}` and `{}`",
-                gate.metric,
-                gates::CORRELATION,
-                gates::SUM_RATIO_ERROR
-            ));
-        }
+        check_gate(gate)?;
     }
     if config.initiative.is_empty()
         || !config.initiative.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
@@ -236,6 +241,24 @@ fn parse(text: &str) -> std::result::Result<Config, String> {
         return Err("iterations and sizes are at least 1".into());
     }
     Ok(config)
+}
+
+/// Whether a gate makes sense: a finite limit, a reason, a metric that there is.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_gate(gate: &Gate) -> std::result::Result<(), String> {
+    let known = [gates::CORRELATION, gates::SUM_RATIO_ERROR, SUM_RATIO, MAX_ABS];
+    if !gate.limit.is_finite() {
+        return Err(format!("the limit of gate `{}` is not a number", gate.metric));
+    }
+    if gate.reason.trim().is_empty() {
+        return Err(format!("gate `{}` has no reason: say why its limit is {}", gate.metric, gate.limit));
+    }
+    if !known.contains(&gate.metric.as_str()) {
+        return Err(format!("gate `{}`: known metrics are `{}`", gate.metric, known.join("`, `")));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

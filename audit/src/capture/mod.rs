@@ -1,10 +1,12 @@
 //! Phase B1: both engines render the same case, again and again and alternately; parity is judged, times are taken,
 //! and the candidate is profiled.
 
+pub mod compare;
 pub mod model;
 mod profile;
+pub mod referee;
 mod rounds;
-mod self_check;
+pub(crate) mod self_check;
 
 use crate::case::{self, Case, Input};
 use crate::engines::Engine;
@@ -29,6 +31,8 @@ pub struct Settings {
     pub reference: Engine,
     /// What has to prove itself.
     pub candidate: Engine,
+    /// Who is asked when the two disagree.
+    pub referee: Option<Engine>,
     /// More arguments for the reference alone.
     pub reference_args: Vec<OsString>,
     /// More arguments for the candidate alone.

@@ -109,6 +109,9 @@ pub struct SizeResult {
     pub cold: Option<Judged>,
     /// Last warm render against the reference.
     pub warm: Option<Judged>,
+    /// What the third engine says of a comparison that did not pass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opinion: Option<super::referee::Opinion>,
     /// Whether the profiled render gave the same image, bit by bit, as the plain one.
     pub profiled_image_identical: Option<bool>,
     /// Renders in the profiled process.

@@ -1,12 +1,14 @@
 //! The timed rounds of one size and the comparison.
 
+use super::compare::compare;
 use super::model::{Capture, Judged, Numbers, SizeResult};
+use super::referee::{self, Opinion};
 use super::{Log, MEASURED, Role, Settings};
-use crate::engines::Kind;
-use crate::engines::render::{Extras, RenderTimes, Rendered, Timings};
-use crate::exit::Result;
-use crate::gates::{self, Verdict};
-use crate::metrics;
+use crate::case::Case;
+use crate::engines::render::{self, Extras, RenderTimes, Rendered, Timings};
+use crate::engines::{Engine, Kind};
+use crate::exit::{Exit, Result};
+use crate::gates::Verdict;
 use crate::progress::Progress;
 use crate::stamp::Writer;
 use crate::stats;
@@ -89,12 +91,19 @@ pub(super) fn run(
         numbers,
         cold: None,
         warm: None,
+        opinion: None,
         profiled_image_identical: None,
         profiled_renders: None,
         planted_s: None,
     };
     judge(settings, &mut out, reference.as_ref(), cold.as_ref(), warm.as_ref());
     fill(&mut out.numbers, &times, size, out.shape);
+    if out.verdict != Verdict::Pass
+        && let (Some(third), Some(a), Some(b)) = (&settings.referee, &reference, &cold)
+    {
+        progress.step(&format!("{label}: asking {}", third.name()));
+        out.opinion = ask(settings, third, &case, a, b, log)?;
+    }
     let folder = format!("{MEASURED}/{}", Capture::profile_folder(&out));
     if settings.keep_artifacts {
         for (name, run) in [("reference", &reference), ("candidate_cold", &cold), ("candidate_warm", &warm)] {
@@ -114,6 +123,32 @@ pub(super) fn run(
     Ok(out)
 }
 
+/// Renders the case with the third engine and asks which of the two it agrees with; none where the two left nothing.
+fn ask(
+    settings: &Settings,
+    third: &Engine,
+    case: &Case,
+    reference: &Rendered,
+    candidate: &Rendered,
+    log: &mut Log,
+) -> Result<Option<Opinion>> {
+    let Ok(a) = reference.read(candidate.shape) else { return Ok(None) };
+    let Ok(b) = candidate.read(Some(a.shape())) else { return Ok(None) };
+    let names = [third.name(), settings.reference.name(), settings.candidate.name()];
+    let image = match render::attempt(third, case, &[], &Extras::default(), &settings.conditions) {
+        Ok(run) => {
+            log.add(&format!("the referee: {}", third.name()), &run, &[]);
+            match &run.failure {
+                Some(failure) => Err(failure.lines().next().unwrap_or_default().to_owned()),
+                None => run.read(Some(a.shape())).map_err(|e| e.to_string()),
+            }
+        }
+        Err(e) if e.exit == Exit::EngineFailed => Err(e.message),
+        Err(e) => return Err(e),
+    };
+    Ok(Some(referee::weigh(names, image.as_ref().map_err(Clone::clone), &a, &b, &settings.gates)))
+}
+
 /// Width and height, where one of the engines or its file tells.
 fn shape(cold: Option<&Rendered>, reference: Option<&Rendered>) -> Option<[u32; 2]> {
     let known = [cold, reference]
@@ -121,10 +156,6 @@ fn shape(cold: Option<&Rendered>, reference: Option<&Rendered>) -> Option<[u32; 
         .flatten()
         .find_map(|r| r.shape.or_else(|| r.read(None).ok().map(|a| a.shape())))?;
     Some([u32::try_from(known.width).ok()?, u32::try_from(known.height).ok()?])
-}
-
-fn f32s(image: &crate::formats::Array2) -> Vec<f32> {
-    image.as_f32().map_or_else(|| image.to_f64().iter().map(|v| *v as f32).collect(), <[f32]>::to_vec)
 }
 
 fn warm_renders(timings: Option<&Timings>) -> impl Iterator<Item = &RenderTimes> {
@@ -145,15 +176,7 @@ fn judge(
         let a = a.map_err(|e| format!("reference {}: {e}", settings.reference.name()))?;
         let b = candidate.read(Some(a.shape()));
         let b = b.map_err(|e| format!("candidate {}: {e}", settings.candidate.name()))?;
-        if a.shape() != b.shape() {
-            return Err(format!(
-                "shapes differ: the reference has {}, the candidate {}",
-                a.shape(),
-                b.shape()
-            ));
-        }
-        let comparison = metrics::compare(&f32s(&a), &f32s(&b)).map_err(|e| e.to_string())?;
-        let (verdict, gates) = gates::judge(&settings.gates, &comparison);
+        let (comparison, verdict, gates) = compare(&a, &b, &settings.gates)?;
         Ok(Judged { comparison, gates, verdict })
     };
     let mut verdict = Verdict::Pass;

@@ -1,7 +1,8 @@
 //! Everything that an engine's process has started, also what left its group or its parent. This process adopts
 //! orphans below it (Linux), so that none of them can get away.
 
-use std::sync::{Mutex, Once};
+use std::process::{Child, Command};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
 /// The environment variable that marks what belongs to a run.
 pub(super) const MARK: &str = "BRAGG_AUDIT_RUN";
@@ -9,8 +10,10 @@ pub(super) const MARK: &str = "BRAGG_AUDIT_RUN";
 /// Engines that run now: process id and mark.
 static LIVE: Mutex<Vec<(libc::pid_t, String)>> = Mutex::new(Vec::new());
 
-fn live() -> Vec<(libc::pid_t, String)> {
-    LIVE.lock().map_or_else(|e| e.into_inner().clone(), |l| l.clone())
+/// Held while an engine is started and while strays are looked for: one that is started and not yet in the list would
+/// look like a stray.
+fn live() -> MutexGuard<'static, Vec<(libc::pid_t, String)>> {
+    LIVE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Makes this process the parent of what its descendants leave behind.
@@ -33,12 +36,14 @@ pub(super) struct Family {
 }
 
 impl Family {
-    /// The family of the engine `pid`, whose environment holds `mark`.
-    pub(super) fn new(pid: libc::pid_t, mark: String) -> Self {
-        if let Ok(mut live) = LIVE.lock() {
-            live.push((pid, mark.clone()));
-        }
-        Self { pid, mark }
+    /// Starts an engine, whose environment holds `mark`.
+    pub(super) fn start(command: &mut Command, mark: String) -> std::io::Result<(Child, Self)> {
+        let mut live = live();
+        let child = command.spawn()?;
+        let pid = child.id() as libc::pid_t;
+        live.push((pid, mark.clone()));
+        drop(live);
+        Ok((child, Self { pid, mark }))
     }
 
     /// Ends every process of the run; the engine itself has been waited for.
@@ -50,9 +55,7 @@ impl Family {
 impl Drop for Family {
     fn drop(&mut self) {
         signal(-self.pid, libc::SIGKILL);
-        if let Ok(mut live) = LIVE.lock() {
-            live.retain(|(pid, _)| *pid != self.pid);
-        }
+        live().retain(|(pid, _)| *pid != self.pid);
         sweep(self.pid, &self.mark);
     }
 }
@@ -111,10 +114,10 @@ pub(super) fn tree(root: libc::pid_t, all: &[Process]) -> Vec<libc::pid_t> {
 fn sweep(leader: libc::pid_t, mark: &str) {
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
     loop {
+        let others = live();
         let all = processes();
         let own = std::process::id() as libc::pid_t;
         let mine = all.iter().find(|p| p.pid == own).map_or(0, |p| p.group);
-        let others = live();
         let of_others = |p: &Process| others.iter().any(|(pid, m)| p.pid == *pid || marked(p.pid, m));
         // orphans are our children; what this process started itself is in its own group or registered
         let orphans = all.iter().filter(|p| p.parent == own && p.group != mine && !of_others(p));
@@ -132,6 +135,7 @@ fn sweep(leader: libc::pid_t, mark: &str) {
         for pid in doomed {
             collect(pid);
         }
+        drop(others);
         std::thread::yield_now();
     }
 }

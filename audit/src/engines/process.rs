@@ -95,9 +95,8 @@ pub fn run(
     command.envs(environment.iter().map(|(k, v)| (k, v))).env(family::MARK, &mark);
     restrict(&mut command, limits);
     let start = Instant::now();
-    let mut child = command.spawn()?;
+    let (mut child, all_of_it) = Family::start(&mut command, mark)?;
     let pid = child.id() as libc::pid_t;
-    let all_of_it = Family::new(pid, mark);
     let stdout = drain(child.stdout.take(), limits.output);
     let stderr = drain(child.stderr.take(), limits.output);
     let watch = Watch::new(pid);

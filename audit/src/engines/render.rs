@@ -111,6 +111,11 @@ impl Rendered {
     pub fn image(&self) -> PathBuf {
         self.image.clone()
     }
+    /// How the image is stored, where the definition says so.
+    #[must_use]
+    pub fn format(&self) -> Option<formats::Format> {
+        self.definition.format
+    }
     /// The image. `shape` helps where this engine tells none (a raw file): the partner's.
     ///
     /// # Errors

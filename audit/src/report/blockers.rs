@@ -27,6 +27,8 @@ pub fn blockers(capture: &Capture, history: &[Line], rerun: &str) -> String {
     text.push_str("\n## Where the images differ\n\n");
     text.push_str(&places(capture));
     let _ = write!(text, "\n## Deterministic?\n\n{}.\n", determinism(capture));
+    text.push_str("\n## Which of the two is wrong?\n\n");
+    text.push_str(&opinions(capture));
     text.push_str("\n## History\n\n");
     text.push_str(&attempts(capture, history));
     text.push_str("\n## What fits the evidence\n\nRanked; each is a hypothesis with what was seen for it, none is proven yet.\n\n");
@@ -133,6 +135,17 @@ fn attempts(capture: &Capture, history: &[Line]) -> String {
         );
     }
     text
+}
+
+/// What the third engine says.
+fn opinions(capture: &Capture) -> String {
+    let said = capture.sizes.iter().filter_map(|z| Some((size_name(z), z.opinion.as_ref()?)));
+    let lines: Vec<String> = said.map(|(size, o)| format!("- {size}: {}.\n", o.text)).collect();
+    if lines.is_empty() {
+        "No third engine was asked: `--referee rust-reference` (or any other engine) would say which of the two is wrong.\n".into()
+    } else {
+        lines.concat()
+    }
 }
 
 /// Hypotheses from what the capture itself shows.

@@ -19,6 +19,7 @@ pub fn verdict_line(capture: &Capture) -> String {
             (None, Some(j)) => parts.push(format!("{name}: {}", figures(j))),
             (None, None) => parts.push(format!("{name}: nothing was compared")),
         }
+        parts.extend(size.opinion.as_ref().map(|o| o.text.clone()));
     }
     if !capture.self_check.deterministic() {
         parts.push(determinism(capture));
