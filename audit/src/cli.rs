@@ -43,6 +43,8 @@ Examples:
 pub enum Command {
     /// Do it all: inventory, capture, hot loops, backlog (phases A to B3)
     Run(CaptureArgs),
+    /// Write an audit.toml for a pair of engines, by asking or from flags
+    Init(crate::phases::init::InitArgs),
     /// Phase A: list every loop of the sources
     Inventory(InventoryArgs),
     /// Phase B1: render with both engines, judge parity, take times and a profile

@@ -25,6 +25,11 @@ pub fn execute(cli: &Cli) -> Result<Exit> {
     if let Command::Verify { stamp } = &cli.command {
         return verify(stamp, cli.json);
     }
+    if let Command::Init(args) = &cli.command {
+        let file = phases::init::init(args, cli.initiative.as_deref())?;
+        let text = format!("wrote {}\nNext     bragg-audit capture\n", file.display());
+        return print(&if cli.json { pretty(&json!({ "file": file, "exit": 0 }))? } else { text });
+    }
     let ctx = context(cli)?;
     match &cli.command {
         Command::Run(args) => {
@@ -55,7 +60,7 @@ pub fn execute(cli: &Cli) -> Result<Exit> {
             let text = if cli.json { pretty(&status)? } else { status.text(&ctx.root) };
             print(&text)
         }
-        Command::Verify { .. } | Command::Engine(_) => Ok(Exit::Pass), // dealt with before
+        Command::Verify { .. } | Command::Init(_) | Command::Engine(_) => Ok(Exit::Pass), // dealt with before
     }
 }
 

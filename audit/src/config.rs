@@ -223,7 +223,11 @@ pub fn locate(given: Option<&Path>) -> Result<Located> {
     Ok(Located { root, file: Some(absolute), config })
 }
 
-fn parse(text: &str) -> std::result::Result<Config, String> {
+/// Reads the text of a configuration.
+///
+/// # Errors
+/// What does not make sense, with its line where there is one.
+pub fn parse(text: &str) -> std::result::Result<Config, String> {
     let config: Config = toml::from_str(text).map_err(|e| e.to_string())?;
     if config.gates.is_empty() {
         return Err("[[gates]] is empty: a verdict without a gate would mean nothing".into());

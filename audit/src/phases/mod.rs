@@ -4,6 +4,7 @@ pub mod backlog;
 pub mod capture;
 pub mod engines;
 pub mod hot_loops;
+pub mod init;
 pub mod inventory;
 pub mod run;
 pub mod status;
