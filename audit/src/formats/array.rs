@@ -103,7 +103,15 @@ impl Array2 {
     ///
     /// # Errors
     /// When there are not width × height values, or none.
-    pub fn from_f32(values: Vec<f32>, shape: Shape) -> Result<Self, FormatError> {
+    pub fn from_f32(values: &[f32], shape: Shape) -> Result<Self, FormatError> {
+        Self::owning_f32(values.to_vec(), shape)
+    }
+
+    /// An image that takes these f32 values over.
+    ///
+    /// # Errors
+    /// When there are not width × height values, or none.
+    pub fn owning_f32(values: Vec<f32>, shape: Shape) -> Result<Self, FormatError> {
         Self::native(Storage::Singles(values), Element::F32, shape)
     }
 
@@ -111,7 +119,15 @@ impl Array2 {
     ///
     /// # Errors
     /// When there are not width × height values, or none.
-    pub fn from_f64(values: Vec<f64>, shape: Shape) -> Result<Self, FormatError> {
+    pub fn from_f64(values: &[f64], shape: Shape) -> Result<Self, FormatError> {
+        Self::owning_f64(values.to_vec(), shape)
+    }
+
+    /// An image that takes these f64 values over.
+    ///
+    /// # Errors
+    /// When there are not width × height values, or none.
+    pub fn owning_f64(values: Vec<f64>, shape: Shape) -> Result<Self, FormatError> {
         Self::native(Storage::Doubles(values), Element::F64, shape)
     }
 

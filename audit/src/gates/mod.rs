@@ -2,11 +2,9 @@
 
 mod change;
 mod defaults;
-mod expectation;
 
 pub use change::{Change, changed, parse};
 pub use defaults::{contract, defaults};
-pub use expectation::{Expectation, Expected, Settled};
 
 use crate::metrics::{self, Comparison};
 use serde::{Deserialize, Serialize};

@@ -80,7 +80,7 @@ const METRICS: &[Metric] = &[
     less!("ulp_p50", "f32 numbers between the values, half of the pixels", |c| x(c)?.ulp.p50.map(f64::from)),
     less!("ulp_p99", "f32 numbers between the values, 99 % of the pixels", |c| x(c)?.ulp.p99.map(f64::from)),
     less!("ulp_max", "f32 numbers between the values, largest", |c| Some(f64::from(x(c)?.ulp.max))),
-    less!("max_abs", "largest |difference|", |c| Some(x(c)?.max_abs)),
+    less!("max_abs_difference", "largest |difference|", |c| Some(x(c)?.max_abs)),
     less!("rmse_over_mean", "root mean square difference over the mean", |c| c.rmse_over_mean),
     less!("rmse_over_sigma", "root mean square difference over the standard deviation", |c| x(c)?
         .rmse_over_sigma),

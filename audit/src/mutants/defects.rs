@@ -70,11 +70,11 @@ fn mutate(image: &Array2, change: impl Fn(usize, f64) -> f64) -> Made {
     let made = match image.as_f32() {
         Some(values) => {
             let out = values.iter().enumerate().map(|(i, &v)| change(i, f64::from(v)) as f32).collect();
-            Array2::from_f32(out, image.shape())
+            Array2::owning_f32(out, image.shape())
         }
         None => {
             let out = image.to_f64().into_iter().enumerate().map(|(i, v)| change(i, v)).collect();
-            Array2::from_f64(out, image.shape())
+            Array2::owning_f64(out, image.shape())
         }
     };
     made.map_or(Made::NotHere("the image is empty"), |image| Made::Image(image, None))
@@ -88,10 +88,12 @@ fn rearrange(image: &Array2, from: impl Fn(usize, usize) -> usize) -> Made {
 
 fn mutate_from(image: &Array2, from: impl Fn(usize) -> usize) -> Made {
     let made = match image.as_f32() {
-        Some(values) => Array2::from_f32((0..values.len()).map(|i| values[from(i)]).collect(), image.shape()),
+        Some(values) => {
+            Array2::owning_f32((0..values.len()).map(|i| values[from(i)]).collect(), image.shape())
+        }
         None => {
             let values = image.to_f64();
-            Array2::from_f64((0..values.len()).map(|i| values[from(i)]).collect(), image.shape())
+            Array2::owning_f64((0..values.len()).map(|i| values[from(i)]).collect(), image.shape())
         }
     };
     made.map_or(Made::NotHere("the image is empty"), |image| Made::Image(image, None))

@@ -228,12 +228,12 @@ fn crop(image: &Array2, part: Roi, single: bool) -> Result<Array2, FormatError> 
         Some(values) => {
             let mut out = Vec::with_capacity(width * height);
             (0..height).for_each(|y| out.extend_from_slice(&values[start(y)..][..width]));
-            Array2::from_f32(out, part.shape())
+            Array2::owning_f32(out, part.shape())
         }
         None => {
             let mut out = vec![0.0; width * height];
             out.chunks_exact_mut(width).enumerate().for_each(|(y, row)| image.read_into(start(y), row));
-            Array2::from_f64(out, part.shape())
+            Array2::owning_f64(out, part.shape())
         }
     }
 }
