@@ -5,6 +5,7 @@
 
 pub mod audits;
 pub mod compare;
+pub mod engines;
 pub mod golden;
 pub mod image;
 pub mod processes;

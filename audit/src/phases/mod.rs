@@ -2,10 +2,14 @@
 
 pub mod backlog;
 pub mod capture;
+pub mod diff;
+pub mod engines;
 pub mod hot_loops;
+pub mod init;
 pub mod inventory;
 pub mod run;
 pub mod status;
+pub mod suite;
 
 use crate::config::Config;
 use crate::environment::Environment;

@@ -2,6 +2,8 @@
 
 pub mod blockers;
 pub mod capture;
+pub mod parity;
+pub mod suite;
 pub mod summary;
 
 /// A Markdown table.
