@@ -51,6 +51,8 @@ pub enum Command {
     HotLoops(HotLoopsArgs),
     /// Phase B3: rank the hot loops by what working on them can give
     Backlog(BacklogArgs),
+    /// Find out by experiment why two engines disagree
+    Diagnose(crate::phases::diagnose::DiagnoseArgs),
     /// Show the phases of an initiative: what is done, what blocks what, and the command that comes next
     Status,
     /// Check the files of a stamp against its checksums
@@ -120,6 +122,9 @@ pub struct CaptureArgs {
     /// Run the engines in this directory instead of an empty one; the stamp says so loudly
     #[arg(long, value_name = "DIR")]
     pub in_place: Option<PathBuf>,
+    /// Capture although nothing has changed since the last attempt, which failed
+    #[arg(long)]
+    pub force: bool,
     /// More arguments for the candidate alone, quoted as for a shell
     #[arg(long, value_name = "ARGS", allow_hyphen_values = true)]
     pub candidate_args: Option<String>,

@@ -5,7 +5,7 @@ use crate::cli::{CaptureArgs, Cli, Command, Dtype};
 use crate::config;
 use crate::engines::Engine;
 use crate::engines::process::Limits;
-use crate::engines::render::Conditions;
+use crate::engines::render::{Conditions, Inherited};
 use crate::exit::{AuditError, Exit, Result};
 use crate::gates::Verdict;
 use crate::hot_loops::HotLoops;
@@ -39,6 +39,11 @@ pub fn execute(cli: &Cli) -> Result<Exit> {
         Command::Capture(args) => {
             let (done, _) = phases::capture::capture(&ctx, &settings(&ctx, args)?, args.outdir.as_deref())?;
             report(&ctx, cli.json, &done, None)
+        }
+        Command::Diagnose(args) => {
+            let settings = settings(&ctx, &args.capture)?;
+            let done = phases::diagnose::diagnose(&ctx, &settings, args.budget, args.capture.outdir.as_deref())?;
+            report_diagnosis(&ctx, cli.json, &done)
         }
         Command::HotLoops(args) => {
             let (done, hot) = phases::hot_loops::hot_loops(&ctx, args, args.outdir.as_deref())?;
@@ -146,6 +151,8 @@ fn settings(ctx: &Context, args: &CaptureArgs) -> Result<Settings> {
                 output: 4 << 20,
             },
             threads: args.threads.map_or(cores, |n| n as usize),
+            // where a person's own directory is used, so is their environment: that is what they run
+            inherited: if in_place.is_some() { Inherited::All } else { Inherited::Allowed },
             in_place,
             environment: Vec::new(),
         },
@@ -212,6 +219,43 @@ fn report_run(ctx: &Context, as_json: bool, outcome: &phases::run::Outcome) -> R
     } else {
         text.push_str(&format!("Next     less {}\n", short(ctx, &last.stamp.join("backlog.md"))));
     }
+    print(&text)?;
+    Ok(exit)
+}
+
+fn report_diagnosis(ctx: &Context, as_json: bool, done: &phases::diagnose::Diagnosed) -> Result<Exit> {
+    use crate::diagnose::{markdown, model::Class};
+    let d = &done.diagnosis;
+    let failed = d.causes.iter().any(|c| c.class == Class::Failure);
+    let exit = if failed { Exit::EngineFailed } else { phases::exit_of(done.verdict) };
+    if as_json {
+        let value = json!({
+            "verdict": done.verdict, "exit": exit.code(), "found": d.found, "stamp": done.stamp, "line": markdown::headline(d),
+            "first_divergence": d.first_divergence().map(|x| &x.name), "causes": d.causes, "excluded": d.excluded,
+        });
+        print(&pretty(&value)?)?;
+        return Ok(exit);
+    }
+    let mut text = markdown::headline(d) + "\n";
+    for c in &d.causes {
+        if let Some(switch) = &c.switch {
+            text.push_str(&format!("  {}: {switch}\n", c.class.title()));
+        }
+    }
+    if let Some(first) = d.first_divergence() {
+        text.push_str(&format!("First    `{}` is the first value that differs\n", first.name));
+    }
+    if !d.found && d.disagree {
+        for e in &d.excluded {
+            text.push_str(&format!("Not      {e}\n"));
+        }
+    }
+    if let Some(referee) = &d.referee {
+        text.push_str(&format!("Referee  {referee}\n"));
+    }
+    text.push_str(&format!("Spent    {} runs, {:.1} s\n", d.runs, d.elapsed_s));
+    text.push_str(&format!("Report   {}\n", short(ctx, &done.stamp.join("diagnosis.md"))));
+    text.push_str(&format!("Again    sh {}\n", short(ctx, &done.stamp.join("reproduce.sh"))));
     print(&text)?;
     Ok(exit)
 }

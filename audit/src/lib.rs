@@ -8,6 +8,7 @@ pub mod child;
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod diagnose;
 pub mod engines;
 pub mod environment;
 pub mod exit;

@@ -58,7 +58,14 @@ pub const ALLOWED_ENVIRONMENT: &[&str] =
 /// How often the peak memory is read and the clock looked at while a process runs.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// Runs `program` with `args` in `dir` until it ends or a limit is reached.
+/// The variables of this process that reach an isolated engine.
+#[must_use]
+pub fn allowed_environment() -> Vec<(OsString, OsString)> {
+    ALLOWED_ENVIRONMENT.iter().filter_map(|name| Some(((*name).into(), std::env::var_os(name)?))).collect()
+}
+
+/// Runs `program` with `args` in `dir` until it ends or a limit is reached; of this process's environment it gets
+/// what is allowed, and `environment` after it.
 ///
 /// # Errors
 /// When the process cannot be started or waited for.
@@ -69,14 +76,25 @@ pub fn run(
     environment: &[(String, String)],
     limits: &Limits,
 ) -> std::io::Result<Ended> {
+    let mut all = allowed_environment();
+    all.extend(environment.iter().map(|(k, v)| (k.into(), v.into())));
+    run_exactly(program, args, dir, &all, limits)
+}
+
+/// As [`run`], with exactly these environment variables (the last of a name counts).
+///
+/// # Errors
+/// When the process cannot be started or waited for.
+pub fn run_exactly(
+    program: &Path,
+    args: &[OsString],
+    dir: &Path,
+    environment: &[(OsString, OsString)],
+    limits: &Limits,
+) -> std::io::Result<Ended> {
     let mut command = Command::new(program);
     command.args(args).current_dir(dir).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.env_clear().process_group(0);
-    for name in ALLOWED_ENVIRONMENT {
-        if let Some(value) = std::env::var_os(name) {
-            command.env(name, value);
-        }
-    }
     command.envs(environment.iter().map(|(k, v)| (k, v)));
     restrict(&mut command, limits.memory);
     let start = Instant::now();

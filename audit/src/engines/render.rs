@@ -36,8 +36,37 @@ pub struct Conditions {
     pub threads: usize,
     /// Run in this directory instead of an empty one.
     pub in_place: Option<PathBuf>,
+    /// The environment variables that engines inherit.
+    pub inherited: Inherited,
     /// More environment variables.
     pub environment: Vec<(String, String)>,
+}
+
+/// Which environment variables an engine gets besides those that are given.
+#[derive(Clone, Debug)]
+pub enum Inherited {
+    /// Those of this process that are on the allow-list.
+    Allowed,
+    /// All of this process: as if the user had started the engine by hand.
+    All,
+    /// These and no others.
+    Exactly(Vec<(OsString, OsString)>),
+}
+
+impl Conditions {
+    /// The whole environment of an engine's process; the last of a name counts.
+    fn variables(&self) -> Vec<(OsString, OsString)> {
+        let mut all = match &self.inherited {
+            Inherited::Allowed => process::allowed_environment(),
+            Inherited::All => std::env::vars_os().collect(),
+            Inherited::Exactly(list) => list.clone(),
+        };
+        all.extend(self.environment.iter().map(|(k, v)| (k.into(), v.into())));
+        for name in ["OMP_NUM_THREADS", "RAYON_NUM_THREADS"] {
+            all.push((name.into(), self.threads.to_string().into()));
+        }
+        all
+    }
 }
 
 /// One render of the timings file that our Rust engine writes.
@@ -177,13 +206,10 @@ pub fn render(
         }
     }
     child.extend(args);
-    let mut environment = conditions.environment.clone();
-    for name in ["OMP_NUM_THREADS", "RAYON_NUM_THREADS"] {
-        environment.push((name.into(), conditions.threads.to_string()));
-    }
     let before = conditions.in_place.as_deref().map(snapshot);
     let program = &engine.identity.program;
-    let ended = process::run(program, &child, &work, &environment, &conditions.limits).map_err(|e| {
+    let ended = process::run_exactly(program, &child, &work, &conditions.variables(), &conditions.limits);
+    let ended = ended.map_err(|e| {
         AuditError::new(
             Exit::EngineFailed,
             format!("engine {}: {} cannot be started: {e}", engine.name(), program.display()),
