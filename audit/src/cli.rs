@@ -53,6 +53,12 @@ pub enum Command {
     Backlog(BacklogArgs),
     /// Find out by experiment why two engines disagree
     Diagnose(crate::phases::diagnose::DiagnoseArgs),
+    /// Find the git commit that made two engines disagree
+    Bisect(crate::phases::bisect::BisectArgs),
+    /// Show all attempts: verdicts, figures, speed, failures in a row, and a plot
+    History(crate::phases::history::HistoryArgs),
+    /// Check this machine: what is there, what is missing, and what it is needed for
+    Doctor,
     /// Show the phases of an initiative: what is done, what blocks what, and the command that comes next
     Status,
     /// Check the files of a stamp against its checksums

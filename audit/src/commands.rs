@@ -45,6 +45,38 @@ pub fn execute(cli: &Cli) -> Result<Exit> {
             let done = phases::diagnose::diagnose(&ctx, &settings, args.budget, args.capture.outdir.as_deref())?;
             report_diagnosis(&ctx, cli.json, &done)
         }
+        Command::Bisect(args) if args.step => {
+            Ok(settings(&ctx, &args.capture).map_or_else(
+                |e| {
+                    eprintln!("bragg-audit: {e}");
+                    Exit::StopBisection
+                },
+                |s| phases::bisect::step(&ctx, args, &s),
+            ))
+        }
+        Command::Bisect(args) => {
+            let done = phases::bisect::bisect(&ctx, args, &settings(&ctx, &args.capture)?)?;
+            let exit = if done.state.found.is_some() { Exit::Pass } else { Exit::Blocked };
+            let text = if cli.json {
+                pretty(&json!({ "exit": exit.code(), "found": done.state.found, "among": done.state.among, "runs": done.state.runs.len(), "skipped": done.state.skipped, "summary": done.summary, "folder": done.folder }))?
+            } else {
+                let report = short(&ctx, &done.folder.join("bisect.md"));
+                format!("First bad commit: {}\nSpent    {} runs of the case, {} commits skipped\nReport   {report}\n", done.summary, done.state.runs.len(), done.state.skipped.len())
+            };
+            print(&text)?;
+            Ok(exit)
+        }
+        Command::History(args) => {
+            let history = phases::history::history(&ctx, args)?;
+            let text = if cli.json { pretty(&history)? } else { history.text(args.limit) };
+            print(&text)
+        }
+        Command::Doctor => {
+            let found = phases::doctor::doctor(&ctx);
+            let text = if cli.json { pretty(&found)? } else { phases::doctor::text(&found) };
+            print(&text)?;
+            Ok(if phases::doctor::usable(&found) { Exit::Pass } else { Exit::Failed })
+        }
         Command::HotLoops(args) => {
             let (done, hot) = phases::hot_loops::hot_loops(&ctx, args, args.outdir.as_deref())?;
             report(&ctx, cli.json, &done, Some(&hot))
@@ -162,6 +194,7 @@ fn settings(ctx: &Context, args: &CaptureArgs) -> Result<Settings> {
         blocking_patterns: config.capture.blocking_patterns.clone(),
         profile: !args.no_profile,
         keep_artifacts: args.keep_artifacts,
+        force: args.force,
     })
 }
 

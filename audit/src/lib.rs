@@ -2,6 +2,7 @@
 //! answer, and only then says which loops of the candidate to work on. Each phase leaves a stamp of evidence.
 
 pub mod backlog;
+pub mod bisect;
 pub mod capture;
 pub mod case;
 pub mod child;

@@ -63,6 +63,9 @@ pub fn classify(d: &Divergence, traces: &[(Trace, Trace)]) -> Verdict {
         "F_latt" => say(Class::Lattice, format!("the lattice factor differs{by} though the Miller index agrees")),
         "F_cell" => say(Class::StructureFactor, format!("the structure factor differs{by} though the Miller index agrees")),
         "background" => say(Class::Background, format!("the background differs{by}")),
+        "sum_so_far" | "sum" if is_background(d, traces) => {
+            say(Class::Background, format!("`{}` differs by the background, on which the engines agree: one adds it and the other does not", d.name))
+        }
         "sum_so_far" | "sum" => say(Class::Accumulation, format!("`{}` differs{by} though every term agrees", d.name)),
         "term" | "scale" | "pixel" => factor(d, traces, constant, named, ratio.clone()),
         "image" => image(d, ratio.clone()),
@@ -288,8 +291,27 @@ fn angle(a: &[f64], b: &[f64]) -> f64 {
     (dot / (norm(a) * norm(b))).clamp(-1.0, 1.0).acos().to_degrees()
 }
 
+/// Whether the difference is the background of the pixel, times one constant.
+fn is_background(d: &Divergence, traces: &[(Trace, Trace)]) -> bool {
+    let shares: Option<Vec<f64>> = d
+        .pairs
+        .iter()
+        .filter(|p| p.difference > 0.0)
+        .map(|p| {
+            let background = traces.iter().find(|(t, _)| t.pixel == p.pixel)?.0.number("background")?;
+            (background != 0.0).then(|| (p.candidate[0] - p.reference[0]) / background)
+        })
+        .collect();
+    shares.is_some_and(|s| ratio::constant(&s).is_some())
+}
+
 /// The image's value differs though the traced pixel agrees: what was stored is not what was computed.
 fn image(d: &Divergence, ratio: Option<String>) -> Verdict {
+    let whole = |v: &[f64]| v.iter().all(|x| x.fract() == 0.0);
+    let fractions = d.pairs.iter().any(|p| !whole(&p.reference));
+    if fractions && d.pairs.iter().all(|p| whole(&p.candidate) && (p.candidate[0] - p.reference[0]).abs() <= 1.0) {
+        return Verdict { class: Class::Precision, text: "the candidate stores whole numbers".into(), ratio };
+    }
     let mut differing = d.pairs.iter().filter(|p| p.difference > 1e-6).peekable();
     let zero = differing.peek().is_some() && differing.all(|p| p.candidate == [0.0] || p.reference == [0.0]);
     if zero {

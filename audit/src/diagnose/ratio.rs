@@ -107,9 +107,23 @@ pub fn value(ratios: &[(f64, &Trace, &super::taps::Place)]) -> Option<Named> {
     if ratios.len() < 2 {
         return None;
     }
+    for last in [false, true] {
+        if let Some(named) = value_at(ratios, last) {
+            return Some(named);
+        }
+    }
+    None
+}
+
+/// As [`value`], where what stands in deeper loops counts with its first or its last value.
+fn value_at(ratios: &[(f64, &Trace, &super::taps::Place)], last: bool) -> Option<Named> {
     let at = |trace: &Trace, place: &super::taps::Place, name: &str| {
         // the value at the same place, or where an outer loop holds it
-        (0..=place.len()).rev().find_map(|n| trace.get(name, &place[..n].to_vec()).and_then(|v| v.first().copied())).or_else(|| trace.number(name))
+        let held = (0..=place.len()).rev().find_map(|n| trace.get(name, &place[..n].to_vec()).and_then(|v| v.first().copied()));
+        held.or_else(|| {
+            let mut all = trace.taps.iter().filter(|t| t.name == name).filter_map(|t| t.value.first().copied());
+            if last { all.next_back() } else { all.next() }
+        })
     };
     for name in VALUES {
         for (k, sign) in [(-1.0, "1 / "), (1.0, ""), (-2.0, "1 / square of "), (2.0, "square of "), (-3.0, "1 / cube of "), (3.0, "cube of ")] {

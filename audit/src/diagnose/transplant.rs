@@ -196,10 +196,10 @@ impl Chain<'_> {
                 // 1/R² for point pixels, 1/R³ for flat ones: the exponent that this trace shows against the donor's
                 let (r0, r1) = (self.base.number("R", at)?, v("R")?[0]);
                 let (o, donor) = (own[0], self.donor.number(name, at)?);
-                [o * (r0 / r1).powi(3), o * (r0 / r1).powi(2)]
-                    .into_iter()
-                    .min_by(|a, b| (a - donor).abs().total_cmp(&(b - donor).abs()))
-                    .map(|x| vec![x])?
+                let by_distance = [o * (r0 / r1).powi(3), o * (r0 / r1).powi(2)];
+                let fits = by_distance.into_iter().find(|x| (x - donor).abs() <= 1e-9 * donor.abs());
+                // a pixel's size and the detector's distance move its position and enter its solid angle directly
+                vec![fits.unwrap_or(if self.root == "position" { donor } else { by_distance[0] })]
             }
             "q" => {
                 let (d, s, l) = (v("d")?, v("s")?, v("lambda")?[0]);

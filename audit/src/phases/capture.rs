@@ -17,6 +17,10 @@ use std::path::Path;
 /// # Errors
 /// When an engine fails, the stamp cannot be written, or the run is interrupted.
 pub fn capture(ctx: &Context, settings: &Settings, outdir: Option<&Path>) -> Result<(Done, Capture)> {
+    let key = attempt_key(settings);
+    if !settings.force {
+        refuse_repetition(ctx, &key)?;
+    }
     let writer = ctx.begin("b1", outdir)?;
     let progress = Progress::new(ctx.quiet, settings.steps());
     let record = capture::capture(settings, &writer, &progress)?;
@@ -47,8 +51,53 @@ pub fn capture(ctx: &Context, settings: &Settings, outdir: Option<&Path>) -> Res
     writer.write("summary.md", text)?;
     let line = parts::verdict_line(&record);
     let done = Done { phase: "b1".into(), stamp: writer.finish()?, verdict: record.verdict, line };
-    ctx.record(&done, Some(&record))?;
+    ctx.record_attempt(&done, Some(&record), Some(key))?;
     Ok((done, record))
+}
+
+/// Hash of everything that decides what an attempt gives. Times are not part of it: they are taken anew each time.
+fn attempt_key(settings: &Settings) -> String {
+    let mut text = format!(
+        "{}\n{:?}\n{}\n{}\n{:?}\n{:?}\n{}\n",
+        crate::case::paste(&settings.case.args),
+        settings.sizes,
+        crate::case::paste(&settings.reference_args),
+        crate::case::paste(&settings.candidate_args),
+        (settings.reference.name(), &settings.reference.identity.sha256, &settings.reference.identity.source_hash),
+        (settings.candidate.name(), &settings.candidate.identity.sha256, &settings.candidate.identity.source_hash),
+        settings.gates.iter().map(|g| format!("{g:?}")).collect::<Vec<_>>().join("\n"),
+    );
+    for input in &settings.case.inputs {
+        text.push_str(&format!("{} {}\n", input.option, input.sha256));
+    }
+    if let Some(dir) = &settings.conditions.in_place {
+        text.push_str(&format!("{}\n", dir.display()));
+        for input in capture::files_there(dir) {
+            text.push_str(&format!("{} {}\n", input.path.display(), input.sha256));
+        }
+        let volatile = ["PWD", "OLDPWD", "SHLVL", "_", "COLUMNS", "LINES"];
+        let mut variables: Vec<_> =
+            std::env::vars_os().filter(|(n, _)| !volatile.iter().any(|v| n == v)).collect();
+        variables.sort();
+        text.push_str(&format!("{variables:?}"));
+    }
+    crate::hash::text(&text)
+}
+
+/// The same attempt again gives the same answer: eight attempts of that kind are what this tool is there to prevent.
+fn refuse_repetition(ctx: &Context, key: &str) -> Result<()> {
+    let (lines, _) = ledger::read(&ctx.ledger());
+    let Some(last) = lines.iter().rev().find(|l| l.attempt_key.as_deref() == Some(key)) else { return Ok(()) };
+    if last.verdict == "pass" {
+        return Ok(()); // taking times again is no repetition
+    }
+    Err(crate::exit::AuditError::blocked(format!(
+        "nothing has changed since attempt {} ({}): same case, engines and inputs give the same answer; read {}, run `bragg-audit diagnose` \
+         with these words, or repeat it with --force",
+        last.stamp,
+        last.verdict,
+        last.path.join("blockers.md").display()
+    )))
 }
 
 fn verdict_text(record: &Capture) -> String {
