@@ -43,10 +43,14 @@ Examples:
 pub enum Command {
     /// Do it all: inventory, capture, hot loops, backlog (phases A to B3)
     Run(CaptureArgs),
+    /// Write an audit.toml for a pair of engines, by asking or from flags
+    Init(crate::phases::init::InitArgs),
     /// Phase A: list every loop of the sources
     Inventory(InventoryArgs),
     /// Phase B1: render with both engines, judge parity, take times and a profile
     Capture(CaptureArgs),
+    /// Run many cases from a file, side by side; leaves a matrix, JSON and JUnit XML
+    Suite(crate::phases::suite::SuiteArgs),
     /// Phase B2: join the profile of a passing capture with the inventory
     HotLoops(HotLoopsArgs),
     /// Phase B3: rank the hot loops by what working on them can give
@@ -119,12 +123,15 @@ pub struct CaptureArgs {
     /// A nanoBragg binary in place of the bundled C engine [default: $NB_C_BIN]
     #[arg(long, value_name = "PATH")]
     pub c_bin: Option<PathBuf>,
-    /// What is believed: c, c:PATH, rust, rust-f32, rust-reference [default: of audit.toml, c]
+    /// What is believed: c, c:PATH, rust, rust-f32, rust-reference, one of audit.toml [default: of audit.toml, c]
     #[arg(long, value_name = "ENGINE")]
     pub reference: Option<String>,
-    /// What has to prove itself: rust, rust-f32, rust-reference, c, c:PATH [default: of audit.toml, rust]
+    /// What has to prove itself: the same names [default: of audit.toml, rust]
     #[arg(long, value_name = "ENGINE")]
     pub candidate: Option<String>,
+    /// A third engine, asked which of two that disagree is wrong, such as rust-reference
+    #[arg(long, value_name = "ENGINE")]
+    pub referee: Option<String>,
     /// Run the engines in this directory instead of an empty one; the stamp says so loudly
     #[arg(long, value_name = "DIR")]
     pub in_place: Option<PathBuf>,
@@ -143,6 +150,12 @@ pub struct CaptureArgs {
     /// Limit of one run of one engine, seconds [default: of audit.toml, 600]
     #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..))]
     pub time_limit: Option<u64>,
+    /// Resident memory that one run of one engine may take, MB [default: of audit.toml, nine tenths of the machine's]
+    #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u64).range(1..))]
+    pub memory_limit: Option<u64>,
+    /// Disk that one run of one engine may fill, MB [default: of audit.toml, 20000]
+    #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u64).range(1..))]
+    pub disk_limit: Option<u64>,
     /// A case of one's own: arguments for both engines
     #[arg(last = true, value_name = "ARGS")]
     pub args: Vec<OsString>,

@@ -1,21 +1,21 @@
 //! From the command line to the phases, and from what they found to what a person or a machine reads.
 
 use crate::capture::Settings;
+use crate::capture::model::Capture;
 use crate::cli::{CaptureArgs, Cli, Command, Dtype};
 use crate::config;
 use crate::engines::Engine;
-use crate::engines::process::Limits;
 use crate::engines::render::{Conditions, Inherited};
 use crate::exit::{AuditError, Exit, Result};
 use crate::gates::Verdict;
 use crate::hot_loops::HotLoops;
-use crate::phases::{self, Context, Done};
+use crate::phases::suite::SuiteArgs;
+use crate::phases::{self, Context, Done, engines};
 use crate::{case, environment, stamp};
 use serde_json::json;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// Carries out a command; the exit status.
 ///
@@ -24,6 +24,11 @@ use std::time::Duration;
 pub fn execute(cli: &Cli) -> Result<Exit> {
     if let Command::Verify { stamp } = &cli.command {
         return verify(stamp, cli.json);
+    }
+    if let Command::Init(args) = &cli.command {
+        let file = phases::init::init(args, cli.initiative.as_deref())?;
+        let text = format!("wrote {}\nNext     bragg-audit capture\n", file.display());
+        return print(&if cli.json { pretty(&json!({ "file": file, "exit": 0 }))? } else { text });
     }
     let ctx = context(cli)?;
     match &cli.command {
@@ -37,8 +42,9 @@ pub fn execute(cli: &Cli) -> Result<Exit> {
             report(&ctx, cli.json, &done, None)
         }
         Command::Capture(args) => {
-            let (done, _) = phases::capture::capture(&ctx, &settings(&ctx, args)?, args.outdir.as_deref())?;
-            report(&ctx, cli.json, &done, None)
+            let (done, record) =
+                phases::capture::capture(&ctx, &settings(&ctx, args)?, args.outdir.as_deref())?;
+            report_capture(&ctx, cli.json, &done, &record)
         }
         Command::Diagnose(args) => {
             let settings = settings(&ctx, &args.capture)?;
@@ -77,6 +83,7 @@ pub fn execute(cli: &Cli) -> Result<Exit> {
             print(&text)?;
             Ok(if phases::doctor::usable(&found) { Exit::Pass } else { Exit::Failed })
         }
+        Command::Suite(args) => suite(&ctx, cli.json, args),
         Command::HotLoops(args) => {
             let (done, hot) = phases::hot_loops::hot_loops(&ctx, args, args.outdir.as_deref())?;
             report(&ctx, cli.json, &done, Some(&hot))
@@ -90,7 +97,7 @@ pub fn execute(cli: &Cli) -> Result<Exit> {
             let text = if cli.json { pretty(&status)? } else { status.text(&ctx.root) };
             print(&text)
         }
-        Command::Verify { .. } | Command::Engine(_) => Ok(Exit::Pass), // dealt with before
+        Command::Verify { .. } | Command::Init(_) | Command::Engine(_) => Ok(Exit::Pass), // dealt with before
     }
 }
 
@@ -132,7 +139,7 @@ fn settings(ctx: &Context, args: &CaptureArgs) -> Result<Settings> {
     } else {
         (config.case.name.as_str(), case::split_words("audit.toml [case] args", &config.case.args)?)
     };
-    let sizes: Vec<Option<u32>> = match (args.sizes.is_empty(), own) {
+    let sizes: Vec<Option<u32>> = match (args.sizes.is_empty(), own || config.case.sizes.is_empty()) {
         (false, _) => args.sizes.iter().copied().map(Some).collect(),
         (true, true) => vec![None],
         (true, false) => config.case.sizes.iter().copied().map(Some).collect(),
@@ -144,18 +151,8 @@ fn settings(ctx: &Context, args: &CaptureArgs) -> Result<Settings> {
         Some(dir) => Some(std::fs::canonicalize(dir).map_err(|e| AuditError::failed(dir.display(), e))?),
         None => None,
     };
-    let c_bin = args
-        .c_bin
-        .clone()
-        .or_else(|| std::env::var_os("NB_C_BIN").filter(|v| !v.is_empty()).map(PathBuf::from));
-    let engine = |given: Option<&String>, configured: &str| -> Result<Engine> {
-        let name = given.map_or(configured, String::as_str);
-        match &c_bin {
-            // a nanoBragg binary takes the bundled engine's place wherever that one was meant
-            Some(path) if name == "c" => Engine::resolve(&format!("c:{}", path.display())),
-            _ => Engine::resolve(name),
-        }
-    };
+    let c_bin = engines::c_binary(args.c_bin.as_deref());
+    let engine = |name: &str| engines::engine(ctx, c_bin.as_deref(), name);
     let more =
         |flag: &str, words: Option<&String>| words.map_or(Ok(Vec::new()), |w| case::split_words(flag, w));
     let candidate = args.candidate.as_ref().unwrap_or(&config.engines.candidate);
@@ -168,20 +165,25 @@ fn settings(ctx: &Context, args: &CaptureArgs) -> Result<Settings> {
         }
     };
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let reference = engine(args.reference.as_ref().unwrap_or(&config.engines.reference))?;
+    let candidate = engine(&candidate)?;
+    let referee = args.referee.as_deref().map(engine).transpose()?;
+    let referee = referee.map(|r| phases::suite::third(r, &reference, &candidate)).transpose()?;
+    // what `[case]` declares belongs to its own arguments
+    let declared = if own { config::CaseConfig::default() } else { config.case.clone() };
+    let all: Vec<&Engine> = [&reference, &candidate].into_iter().chain(&referee).collect();
+    let case = case::for_engines(name, words, &all, &declared, &ctx.root)?;
     Ok(Settings {
-        case: case::Case::new(name, words)?,
+        case,
         sizes,
-        reference: engine(args.reference.as_ref(), &config.engines.reference)?,
-        candidate: engine(Some(&candidate), "")?,
+        reference,
+        candidate,
+        referee,
         reference_args: more("--reference-args", args.reference_args.as_ref())?,
         candidate_args: more("--candidate-args", args.candidate_args.as_ref())?,
         iterations: args.iterations.unwrap_or(config.capture.iterations),
         conditions: Conditions {
-            limits: Limits {
-                time: Duration::from_secs(args.time_limit.unwrap_or(config.capture.time_limit_s)),
-                memory: environment::memory(),
-                output: 4 << 20,
-            },
+            limits: engines::limits(ctx, args.time_limit, args.memory_limit, args.disk_limit),
             threads: args.threads.map_or(cores, |n| n as usize),
             // where a person's own directory is used, so is their environment: that is what they run
             inherited: if in_place.is_some() { Inherited::All } else { Inherited::Allowed },
@@ -196,6 +198,30 @@ fn settings(ctx: &Context, args: &CaptureArgs) -> Result<Settings> {
         keep_artifacts: args.keep_artifacts,
         force: args.force,
     })
+}
+
+fn suite(ctx: &Context, as_json: bool, args: &SuiteArgs) -> Result<Exit> {
+    if args.list {
+        let rows = phases::suite::list(ctx, args)?;
+        let word = |row: &serde_json::Value, key: &str| row[key].as_str().unwrap_or_default().to_owned();
+        let size = |row: &serde_json::Value| {
+            row["size"].as_u64().map_or(String::new(), |n| format!(" ({n} pixels)"))
+        };
+        let lines = rows
+            .iter()
+            .map(|r| format!("{}{}\t{}\n", word(r, "name").escape_debug(), size(r), word(r, "args")));
+        return print(&if as_json { pretty(&rows)? } else { lines.collect() });
+    }
+    let suite = phases::suite::suite(ctx, args)?;
+    if as_json {
+        let record: serde_json::Value = stamp::read_json(&suite.done.stamp, "suite.json")?;
+        print(&pretty(
+            &json!({ "exit": suite.exit.code(), "line": suite.done.line, "stamp": suite.done.stamp, "suite": record }),
+        )?)?;
+    } else {
+        print(&format!("{}Summary  {}\n", suite.text, short(ctx, &summary_of(&suite.done.stamp))))?;
+    }
+    Ok(suite.exit)
 }
 
 /// A path as people near the root write it.
@@ -226,6 +252,24 @@ fn report(ctx: &Context, as_json: bool, done: &Done, hot: Option<&HotLoops>) -> 
     Ok(done.exit())
 }
 
+/// As [`report`]; an engine that failed is quoted and has an exit status of its own.
+fn report_capture(ctx: &Context, as_json: bool, done: &Done, record: &Capture) -> Result<Exit> {
+    let Some(failure) = &record.failure else { return report(ctx, as_json, done, None) };
+    let exit = Exit::EngineFailed;
+    if as_json {
+        print(&pretty(&json!({
+            "verdict": done.verdict, "exit": exit.code(), "phase": done.phase, "stamp": done.stamp, "line": done.line,
+            "failure": failure,
+        }))?)?;
+    } else {
+        print(&format!(
+            "ENGINE FAILED — {failure}\nWhy      {}\n",
+            short(ctx, &done.stamp.join("blockers.md"))
+        ))?;
+    }
+    Ok(exit)
+}
+
 fn report_run(ctx: &Context, as_json: bool, outcome: &phases::run::Outcome) -> Result<Exit> {
     let capture = &outcome.phases[1];
     let last = outcome.phases.last().unwrap_or(capture);
@@ -239,7 +283,8 @@ fn report_run(ctx: &Context, as_json: bool, outcome: &phases::run::Outcome) -> R
         print(&pretty(&value)?)?;
         return Ok(exit);
     }
-    let mut text = capture.line.clone() + "\n";
+    let failed = outcome.stopped.as_ref().filter(|e| e.exit == Exit::EngineFailed);
+    let mut text = failed.map_or_else(|| capture.line.clone(), |e| format!("ENGINE FAILED — {e}")) + "\n";
     if let Some(hot) = &outcome.hot {
         text.push_str(&hottest_lines(hot));
     }

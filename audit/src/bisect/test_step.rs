@@ -40,7 +40,7 @@ impl<'a> Tester<'a> {
     pub fn new(lab: Lab<'a>, settings: &Settings, build: Vec<OsString>, program: Option<PathBuf>, limits: Limits) -> Self {
         let case = settings.case.sized(settings.sizes.first().copied().flatten());
         let own = [settings.reference_args.clone(), settings.candidate_args.clone()];
-        let recipe = Recipe { args: case.args, own, place: None, environment: None };
+        let recipe = Recipe { args: case.args, size: case.size, own, place: None, environment: None };
         Self { lab, recipe, build, program, limits }
     }
 
@@ -54,7 +54,7 @@ impl<'a> Tester<'a> {
         let named = Path::new(program);
         let program = if named.components().count() > 1 && named.is_relative() { tree.join(named) } else { named.to_owned() };
         let environment: Vec<(OsString, OsString)> = std::env::vars_os().collect();
-        let ended = process::run_exactly(&program, args, tree, &environment, &self.limits);
+        let ended = process::run(&program, args, tree, &environment, &self.limits);
         crate::interrupt::check()?;
         Ok(match ended {
             Err(e) => Some(format!("{}: {e}", program.display())),

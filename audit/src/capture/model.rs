@@ -43,6 +43,9 @@ pub struct Capture {
     pub times_include: String,
     /// Each engine against itself.
     pub self_check: SelfCheck,
+    /// Which engine failed and how, when one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
     /// One entry per size.
     pub sizes: Vec<SizeResult>,
     /// What makes the profile unusable for phase B2; empty when it is whole.
@@ -69,6 +72,18 @@ pub struct SelfCheck {
 }
 
 impl SelfCheck {
+    /// Before anything was run.
+    #[must_use]
+    pub fn nothing() -> Self {
+        Self {
+            args: String::new(),
+            reference_differing: 0,
+            candidate_differing: 0,
+            pixels: 0,
+            problem: Some("no engine came so far".into()),
+        }
+    }
+
     /// Whether both engines repeat themselves.
     #[must_use]
     pub fn deterministic(&self) -> bool {
@@ -94,6 +109,9 @@ pub struct SizeResult {
     pub cold: Option<Judged>,
     /// Last warm render against the reference.
     pub warm: Option<Judged>,
+    /// What the third engine says of a comparison that did not pass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opinion: Option<super::referee::Opinion>,
     /// Whether the profiled render gave the same image, bit by bit, as the plain one.
     pub profiled_image_identical: Option<bool>,
     /// Renders in the profiled process.

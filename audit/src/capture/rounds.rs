@@ -1,13 +1,14 @@
 //! The timed rounds of one size and the comparison.
 
+use super::compare::compare;
 use super::model::{Capture, Judged, Numbers, SizeResult};
-use super::{Log, MEASURED, Settings};
-use crate::engines::Kind;
+use super::referee::{self, Opinion};
+use super::{Log, MEASURED, Role, Settings};
+use crate::case::Case;
 use crate::engines::render::{self, Extras, RenderTimes, Rendered, Timings};
-use crate::exit::Result;
-use crate::gates::{self, Verdict};
-use crate::images::Image;
-use crate::metrics;
+use crate::engines::{Engine, Kind};
+use crate::exit::{Exit, Result};
+use crate::gates::Verdict;
 use crate::progress::Progress;
 use crate::stamp::Writer;
 use crate::stats;
@@ -44,35 +45,22 @@ pub(super) fn run(
         (Times::default(), Numbers { iterations: settings.iterations, ..Numbers::default() });
     let (mut reference, mut cold, mut warm): (Option<Rendered>, Option<Rendered>, Option<Rendered>) =
         (None, None, None);
-    let patterns = &settings.blocking_patterns;
     for round in 1..=settings.iterations {
         let of = format!("round {round} of {}", settings.iterations);
         progress.step(&format!("{label}: {of}, {}", settings.reference.name()));
-        let r = render::render(
-            &settings.reference,
-            &case,
-            &settings.reference_args,
-            &Extras::default(),
-            &settings.conditions,
-        )?;
-        log.add(&format!("{label}, {of}: {}", settings.reference.name()), &r, patterns);
+        let what = format!("{label}, {of}: {}", settings.reference.name());
+        let r = super::render(settings, Role::Reference, &case, &Extras::default(), &what, log)?;
         times.push("c_time", Some(r.ended.wall.as_secs_f64()));
         times.push("c_sim", r.pixel_loop_s());
         numbers.c_mem = numbers.c_mem.max(r.ended.peak_bytes);
         reference.get_or_insert(r);
 
         progress.step(&format!("{label}: {of}, {} cold", settings.candidate.name()));
-        let c = render::render(
-            &settings.candidate,
-            &case,
-            &settings.candidate_args,
-            &Extras::default(),
-            &settings.conditions,
-        )?;
-        log.add(&format!("{label}, {of}: {} cold", settings.candidate.name()), &c, patterns);
+        let what = format!("{label}, {of}: {} cold", settings.candidate.name());
+        let c = super::render(settings, Role::Candidate, &case, &Extras::default(), &what, log)?;
         times.push("rust_time_cold", Some(c.ended.wall.as_secs_f64()));
         let first = c.timings.as_ref().and_then(|t| t.renders.first());
-        times.push("rust_setup_cold", first.map(|t| t.setup_s));
+        times.push("rust_setup_cold", first.map(|t| t.setup_s).or_else(|| c.setup_s()));
         times.push("rust_sim_cold", first.map(|t| t.sim_s).or_else(|| c.pixel_loop_s()));
         numbers.rust_mem_cold =
             numbers.rust_mem_cold.max(first.and_then(|t| t.peak_bytes).or(c.ended.peak_bytes));
@@ -82,14 +70,8 @@ pub(super) fn run(
         if settings.candidate.kind == Kind::Rust {
             progress.step(&format!("{label}: {of}, {} warm", settings.candidate.name()));
             let extras = Extras { repeat: 1, ..Extras::default() };
-            let w = render::render(
-                &settings.candidate,
-                &case,
-                &settings.candidate_args,
-                &extras,
-                &settings.conditions,
-            )?;
-            log.add(&format!("{label}, {of}: {} warm", settings.candidate.name()), &w, patterns);
+            let what = format!("{label}, {of}: {} warm", settings.candidate.name());
+            let w = super::render(settings, Role::Candidate, &case, &extras, &what, log)?;
             for t in warm_renders(w.timings.as_ref()) {
                 times.push("rust_time_warm", Some(t.total_s));
                 times.push("rust_setup_warm", Some(t.setup_s));
@@ -105,23 +87,32 @@ pub(super) fn run(
         verdict: Verdict::NotComparable,
         problem: None,
         sized: size.is_some(),
-        shape: cold.as_ref().and_then(|c| c.timings.as_ref()).map(|t| [t.fpixels, t.spixels]),
+        shape: shape(cold.as_ref(), reference.as_ref()),
         numbers,
         cold: None,
         warm: None,
+        opinion: None,
         profiled_image_identical: None,
         profiled_renders: None,
         planted_s: None,
     };
     judge(settings, &mut out, reference.as_ref(), cold.as_ref(), warm.as_ref());
     fill(&mut out.numbers, &times, size, out.shape);
+    if out.verdict != Verdict::Pass
+        && let (Some(third), Some(a), Some(b)) = (&settings.referee, &reference, &cold)
+    {
+        progress.step(&format!("{label}: asking {}", third.name()));
+        out.opinion = ask(settings, third, &case, a, b, log)?;
+    }
     let folder = format!("{MEASURED}/{}", Capture::profile_folder(&out));
     if settings.keep_artifacts {
-        for (name, run) in
-            [("reference.bin", &reference), ("candidate_cold.bin", &cold), ("candidate_warm.bin", &warm)]
-        {
-            if let Some(run) = run {
-                stamp.take(&format!("{folder}/{name}"), &run.image())?;
+        for (name, run) in [("reference", &reference), ("candidate_cold", &cold), ("candidate_warm", &warm)] {
+            if let Some(run) = run
+                && run.image().is_file()
+            {
+                let ending =
+                    run.image().extension().map_or("bin".into(), |e| e.to_string_lossy().into_owned());
+                stamp.take(&format!("{folder}/{name}.{ending}"), &run.image())?;
             }
         }
     }
@@ -130,6 +121,41 @@ pub(super) fn run(
         super::profile::run(settings, &case, &mut out, plain.as_deref(), &folder, stamp, log, progress)?;
     }
     Ok(out)
+}
+
+/// Renders the case with the third engine and asks which of the two it agrees with; none where the two left nothing.
+fn ask(
+    settings: &Settings,
+    third: &Engine,
+    case: &Case,
+    reference: &Rendered,
+    candidate: &Rendered,
+    log: &mut Log,
+) -> Result<Option<Opinion>> {
+    let Ok(a) = reference.read(candidate.shape) else { return Ok(None) };
+    let Ok(b) = candidate.read(Some(a.shape())) else { return Ok(None) };
+    let names = [third.name(), settings.reference.name(), settings.candidate.name()];
+    let image = match render::attempt(third, case, &[], &Extras::default(), &settings.conditions) {
+        Ok(run) => {
+            log.add(&format!("the referee: {}", third.name()), &run, &[]);
+            match &run.failure {
+                Some(failure) => Err(failure.lines().next().unwrap_or_default().to_owned()),
+                None => run.read(Some(a.shape())).map_err(|e| e.to_string()),
+            }
+        }
+        Err(e) if e.exit == Exit::EngineFailed => Err(e.message),
+        Err(e) => return Err(e),
+    };
+    Ok(Some(referee::weigh(names, image.as_ref().map_err(Clone::clone), &a, &b, &settings.gates)))
+}
+
+/// Width and height, where one of the engines or its file tells.
+fn shape(cold: Option<&Rendered>, reference: Option<&Rendered>) -> Option<[u32; 2]> {
+    let known = [cold, reference]
+        .into_iter()
+        .flatten()
+        .find_map(|r| r.shape.or_else(|| r.read(None).ok().map(|a| a.shape())))?;
+    Some([u32::try_from(known.width).ok()?, u32::try_from(known.height).ok()?])
 }
 
 fn warm_renders(timings: Option<&Timings>) -> impl Iterator<Item = &RenderTimes> {
@@ -146,11 +172,11 @@ fn judge(
 ) {
     let Some(reference) = reference else { return };
     let compared = |candidate: &Rendered| -> std::result::Result<Judged, String> {
-        let (a, b) = (Image::open(&reference.image()), Image::open(&candidate.image()));
+        let a = reference.read(candidate.shape);
         let a = a.map_err(|e| format!("reference {}: {e}", settings.reference.name()))?;
+        let b = candidate.read(Some(a.shape()));
         let b = b.map_err(|e| format!("candidate {}: {e}", settings.candidate.name()))?;
-        let comparison = metrics::compare(a.pixels(), b.pixels()).map_err(|e| e.to_string())?;
-        let (verdict, gates) = gates::judge(&settings.gates, &comparison);
+        let (comparison, verdict, gates) = compare(&a, &b, &settings.gates)?;
         Ok(Judged { comparison, gates, verdict })
     };
     let mut verdict = Verdict::Pass;

@@ -7,7 +7,7 @@ use super::model::{Cause, Class, Diagnosis};
 use super::opened;
 use super::parameters::files_named;
 use super::place::{self, Copy, Item};
-use crate::engines::process::allowed_environment;
+use crate::engines::render::allowed_environment;
 use crate::exit::Result;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -115,11 +115,12 @@ fn smallest(
     if let Ok(shot) = lab.shot(role, &here, 0)? {
         hinted.extend(files_named(&shot.log).into_iter().map(PathBuf::from));
     }
-    if let Some(paths) = opened::opened(lab, role, &here)? {
-        let names: Vec<String> = paths.iter().map(|p| p.display().to_string()).collect();
-        lab.note(&format!("files that the {} opens (strace)", role.word()), names.join(", "));
-        hinted.extend(paths);
-    }
+    let seen = opened::opened(lab, role, &here)?;
+    let names: Vec<String> =
+        seen.iter().filter_map(|o| o.path.file_name()).map(|n| n.to_string_lossy().into_owned()).collect();
+    let how = seen.first().map_or("none seen", |o| o.how.as_str());
+    lab.note(&format!("files that the {} opens ({how})", role.word()), names.join(", "));
+    hinted.extend(seen.into_iter().map(|o| o.path));
     let named = |item: &Item| match item {
         Item::Entry(name) | Item::Above(_, name) => {
             hinted.iter().any(|p| p.components().any(|c| c.as_os_str() == name))

@@ -7,7 +7,6 @@ use crate::engines::Engine;
 use crate::engines::render::{self, Conditions, Extras, Inherited};
 use crate::exit::{AuditError, Exit, Result};
 use crate::gates::{self, Verdict};
-use crate::images::Image;
 use crate::metrics::{self, Comparison};
 use crate::progress::Progress;
 use std::collections::HashMap;
@@ -44,6 +43,8 @@ impl Role {
 pub struct Recipe {
     /// Arguments both engines get.
     pub args: Vec<OsString>,
+    /// The image's edge, asked for in each engine's own words.
+    pub size: Option<u32>,
     /// Arguments of one's own: the reference's, the candidate's.
     pub own: [Vec<OsString>; 2],
     /// Run in a copy of this directory instead of an empty one.
@@ -199,11 +200,8 @@ impl<'a> Lab<'a> {
         };
         let mut case = self.settings.case.clone();
         case.args.clone_from(&recipe.args);
-        let conditions = Conditions {
-            in_place: copy.as_ref().map(super::place::Copy::work),
-            inherited: recipe.environment.clone().map_or(Inherited::Allowed, Inherited::Exactly),
-            ..self.settings.conditions.clone()
-        };
+        case.size = recipe.size;
+        let conditions = conditions(self.settings, recipe, copy.as_ref());
         let run = match render::render(engine, &case, own, &Extras::default(), &conditions) {
             Ok(run) => run,
             Err(e) if e.exit == Exit::EngineFailed => {
@@ -211,12 +209,15 @@ impl<'a> Lab<'a> {
             }
             Err(e) => return Err(e),
         };
-        let (image, problem) = match Image::open(&run.image()) {
-            Ok(image) => (image.pixels().to_vec(), None),
-            Err(e) => (Vec::new(), Some(format!("{}: {e}", engine.name()))),
+        let (image, problem, told) = match run.read_flat() {
+            Ok(image) => {
+                let shape = run.shape.map(|s| (s.width, s.height));
+                ((0..image.len()).map(|i| image.get(i) as f32).collect(), None, shape.or(Some((image.shape().width, image.shape().height))))
+            }
+            Err(e) => (Vec::new(), Some(format!("{}: {e}", engine.name())), None),
         };
-        let log = format!("{}{}", run.ended.stdout, run.ended.stderr);
-        let told = run.timings.as_ref().map(|t| (t.fpixels as usize, t.spixels as usize));
+        let log = run.log();
+        let told = told.filter(|(_, height)| *height > 1);
         let shape = told.or_else(|| super::parameters::shape(&log)).or_else(|| square(image.len()));
         let shape = shape.filter(|(f, s)| f * s == image.len() && f * s > 0);
         Ok(Ok(Shot { image, problem, shape, log, command: run.command.clone() }))
@@ -241,6 +242,15 @@ impl<'a> Lab<'a> {
             return Outcome::Incomparable(problem.clone());
         }
         judge(&self.settings.gates, &a.image, &b.image)
+    }
+}
+
+/// Where and how a recipe's run takes place.
+pub(super) fn conditions(settings: &Settings, recipe: &Recipe, copy: Option<&super::place::Copy>) -> Conditions {
+    Conditions {
+        in_place: copy.map(super::place::Copy::work),
+        inherited: recipe.environment.clone().map_or(Inherited::Allowed, Inherited::Exactly),
+        ..settings.conditions.clone()
     }
 }
 

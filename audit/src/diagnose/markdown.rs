@@ -8,7 +8,8 @@ use std::fmt::Write;
 #[must_use]
 pub fn diagnosis(d: &Diagnosis) -> String {
     let mut t = format!("# Diagnosis: {}\n\n{}\n\n", d.case, headline(d));
-    let _ = writeln!(t, "- Case: `{}`", d.args);
+    let size = d.size.map_or(String::new(), |n| format!(", {n} × {n} pixels"));
+    let _ = writeln!(t, "- Case: `{}`{size}", d.args);
     for (who, (name, own)) in [("Reference", &d.reference), ("Candidate", &d.candidate)] {
         let own = if own.is_empty() { String::new() } else { format!(", with `{own}` of its own") };
         let _ = writeln!(t, "- {who}: {name}{own}");
@@ -159,6 +160,9 @@ pub fn script(d: &Diagnosis, program: &str) -> String {
         if !word.is_empty() {
             let _ = write!(t, " \\\n  {flag} {}", quoted(word));
         }
+    }
+    if let Some(size) = d.size {
+        let _ = write!(t, " \\\n  --sizes {size}");
     }
     if let Some(dir) = &d.in_place {
         let _ = write!(t, " \\\n  --in-place {}", quoted(&dir.to_string_lossy()));

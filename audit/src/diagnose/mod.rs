@@ -40,6 +40,7 @@ pub fn diagnose(settings: &Settings, budget: Duration, progress: &Progress) -> R
     let case = settings.case.sized(size);
     let mut recipe = Recipe {
         args: case.args.clone(),
+        size: case.size,
         own: [settings.reference_args.clone(), settings.candidate_args.clone()],
         place: None,
         environment: None,
@@ -53,8 +54,8 @@ pub fn diagnose(settings: &Settings, budget: Duration, progress: &Progress) -> R
         budget_s: budget.as_secs_f64(),
         ..Diagnosis::default()
     };
-    let small = Recipe { args: case.reduced().args, ..recipe.clone() };
-    if small.args != recipe.args {
+    let small = Recipe { size: case.reduced().size, ..recipe.clone() };
+    if small.size != recipe.size {
         // a small frame that fails alike is as good, and much cheaper
         let outcome = lab.pair(&small)?;
         lab.note("the pair on a smaller frame", outcome.text());
@@ -63,6 +64,7 @@ pub fn diagnose(settings: &Settings, budget: Duration, progress: &Progress) -> R
         }
     }
     d.args = paste(&recipe.args);
+    d.size = recipe.size;
     investigate(&mut lab, &recipe, &mut d)?;
     d.sort();
     d.trials = std::mem::take(&mut lab.trials);
@@ -130,7 +132,7 @@ fn repeats(lab: &mut Lab<'_>, recipe: &Recipe, d: &mut Diagnosis) -> Result<bool
         d.disagree = true;
         // one thread against many: the usual switch
         let mut single = recipe.clone();
-        let mut list = crate::engines::process::allowed_environment();
+        let mut list = crate::engines::render::allowed_environment();
         list.extend([("OMP_NUM_THREADS".into(), "1".into()), ("RAYON_NUM_THREADS".into(), "1".into())]);
         single.environment = Some(list);
         single.own[role as usize].extend(["--threads".into(), "1".into()]);
@@ -183,7 +185,7 @@ fn own_arguments(lab: &mut Lab<'_>, recipe: &Recipe, d: &mut Diagnosis) -> Resul
 
 /// Variables that isolation lets through.
 fn allowed_variables(lab: &mut Lab<'_>, recipe: &Recipe, d: &mut Diagnosis) -> Result<()> {
-    let all = crate::engines::process::allowed_environment();
+    let all = crate::engines::render::allowed_environment();
     let bare: Vec<_> = all.iter().filter(|(n, _)| n == "PATH").cloned().collect();
     let poor = Recipe { environment: Some(bare.clone()), ..recipe.clone() };
     for role in Role::BOTH {

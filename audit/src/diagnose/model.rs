@@ -141,8 +141,10 @@ pub struct Diagnosis {
     pub schema: String,
     /// The case's name.
     pub case: String,
-    /// Its arguments as they were diagnosed (with the size).
+    /// Its arguments.
     pub args: String,
+    /// The image's edge that engines were asked for, where the arguments do not say.
+    pub size: Option<u32>,
     /// The reference's name and its own arguments.
     pub reference: (String, String),
     /// The candidate's name and its own arguments.

@@ -161,20 +161,16 @@ pub fn printout(log: &str, pixel: (usize, usize)) -> Option<Trace> {
     Some(Trace { pixel, taps, rounding: SIX_DIGITS })
 }
 
-/// Reads lines such as `name = 1.0 2.0` or `name: 1.0`, for an engine whose taps begin with `prefix`.
+/// Values that an engine's log pattern has found: name and numbers. A name that comes again is another step of a loop.
 #[must_use]
-pub fn prefixed(log: &str, prefix: &str, pixel: (usize, usize)) -> Option<Trace> {
-    let taps: Vec<Tap> = log
-        .lines()
-        .filter_map(|l| l.trim_start().strip_prefix(prefix))
-        .filter_map(|rest| {
-            let (name, values) = rest.split_once(['=', ':'])?;
-            let value: Option<Vec<f64>> =
-                values.split([' ', ',', '\t']).filter(|w| !w.is_empty()).map(number).collect();
-            let value = value.filter(|v| !v.is_empty())?;
-            Some(Tap { name: name.trim().to_owned(), at: Vec::new(), value })
-        })
-        .collect();
+pub fn named(found: &[(String, String)], pixel: (usize, usize)) -> Option<Trace> {
+    let mut taps: Vec<Tap> = Vec::new();
+    for (name, values) in found {
+        let words = values.split([' ', ',', '\t', '[', ']', '(', ')']).filter(|w| !w.is_empty());
+        let Some(value) = words.map(number).collect::<Option<Vec<f64>>>().filter(|v| !v.is_empty()) else { continue };
+        let step = taps.iter().filter(|t| t.name == *name).count() as i64;
+        taps.push(Tap { name: name.trim().to_owned(), at: vec![("step".into(), step)], value });
+    }
     (!taps.is_empty()).then_some(Trace { pixel, taps, rounding: EXACT })
 }
 
@@ -215,8 +211,9 @@ mod tests {
 
     #[test]
     fn taps_of_other_engines() {
-        let t = prefixed("noise\nTRACE u = 1.5\n TRACE lap: 2, 3\nTRACE bad = x\n", "TRACE ", (1, 1)).unwrap();
+        let list = [("u", "1.5"), ("lap", "[2, 3]"), ("bad", "x"), ("u", "2.5")].map(|(n, v)| (n.to_owned(), v.to_owned()));
+        let t = named(&list, (1, 1)).unwrap();
         assert_eq!((t.number("u"), t.first("lap")), (Some(1.5), Some(&[2.0, 3.0][..])));
-        assert_eq!(t.taps.len(), 2);
+        assert_eq!((t.taps.len(), t.count("step")), (3, 2));
     }
 }

@@ -2,6 +2,7 @@
 
 use super::lab::{Lab, Recipe, Role};
 use super::taps::{self, Trace};
+use crate::engines::{Kind, template};
 use crate::exit::Result;
 
 /// Frames with more pixels than this are traced one pixel at a time as a region of interest.
@@ -62,22 +63,39 @@ fn trace(
     large: bool,
     way: &mut usize,
 ) -> Result<Option<Trace>> {
-    let asks: [Vec<String>; 2] = [
-        vec!["--trace-pixel".into(), format!("{f},{s}")],
-        vec!["-printout".into(), "-printout_pixel".into(), f.to_string(), s.to_string()],
+    let definition = &lab.engine(role).definition;
+    let mut asks: Vec<Vec<std::ffi::OsString>> = vec![
+        vec!["--trace-pixel".into(), format!("{f},{s}").into()],
+        vec!["-printout".into(), "-printout_pixel".into(), f.to_string().into(), s.to_string().into()],
     ];
+    let nanobragg = lab.engine(role).kind != Kind::Defined;
+    if !nanobragg {
+        // what audit.toml says, and nothing that another program may not understand
+        asks.clear();
+        if !definition.trace_args.is_empty() {
+            asks.push(template::fill(&definition.trace_args, &[], |name| match name {
+                "fast" => Some(f.to_string().into()),
+                "slow" => Some(s.to_string().into()),
+                _ => None,
+            }));
+        }
+    }
+    let patterns = definition.log.clone();
     for (i, ask) in asks.iter().enumerate().skip(*way) {
         let mut changed = recipe.clone();
         let own = &mut changed.own[role as usize];
-        if large {
+        if large && nanobragg {
             own.extend(["-roi".into(), f.to_string().into(), f.to_string().into(), s.to_string().into(), s.to_string().into()]);
         }
-        own.extend(ask.iter().map(Into::into));
-        if let Ok(shot) = lab.shot(role, &changed, 0)?
-            && let Some(t) = taps::ours(&shot.log, (f, s)).or_else(|| taps::printout(&shot.log, (f, s)))
-        {
-            *way = i;
-            return Ok(Some(t));
+        own.extend(ask.iter().cloned());
+        if let Ok(shot) = lab.shot(role, &changed, 0)? {
+            let found = taps::ours(&shot.log, (f, s))
+                .or_else(|| taps::named(&patterns.trace(&shot.log), (f, s)))
+                .or_else(|| taps::printout(&shot.log, (f, s)));
+            if let Some(t) = found {
+                *way = i;
+                return Ok(Some(t));
+            }
         }
     }
     Ok(None)

@@ -71,7 +71,7 @@ pub struct Bisected {
 
 fn tester<'a>(args: &BisectArgs, settings: &'a Settings, progress: &'a Progress) -> Result<Tester<'a>> {
     let build = args.build.as_ref().map_or(Ok(Vec::new()), |b| case::split_words("--build", b))?;
-    let limits = Limits { time: Duration::from_secs(args.build_limit), memory: None, output: 1 << 20 };
+    let limits = Limits { time: Duration::from_secs(args.build_limit), output: 1 << 20, ..Limits::default() };
     let lab = Lab::new(settings, Duration::from_secs(u64::from(u32::MAX)), progress);
     Ok(Tester::new(lab, settings, build, args.program.clone(), limits))
 }

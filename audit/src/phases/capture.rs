@@ -3,7 +3,7 @@
 use super::{Context, Done, GateLine, PhaseVerdict, VERDICT_SCHEMA, checklist, exit_of};
 use crate::capture::model::Capture;
 use crate::capture::{self, Settings};
-use crate::exit::Result;
+use crate::exit::{Exit, Result};
 use crate::gates::Verdict;
 use crate::inventory::Inventory;
 use crate::ledger;
@@ -107,7 +107,9 @@ fn verdict_text(record: &Capture) -> String {
 fn phase_verdict(stamp: &str, record: &Capture) -> PhaseVerdict {
     let mut gates = Vec::new();
     let mut reasons: Vec<String> = record.sizes.iter().filter_map(|z| z.problem.clone()).collect();
-    if !record.self_check.deterministic() {
+    if let Some(failure) = &record.failure {
+        reasons.push(failure.lines().next().unwrap_or_default().to_owned());
+    } else if !record.self_check.deterministic() {
         reasons.push(parts::determinism(record));
     }
     for size in &record.sizes {
@@ -132,13 +134,19 @@ fn phase_verdict(stamp: &str, record: &Capture) -> PhaseVerdict {
         phase: "b1".into(),
         stamp: stamp.into(),
         verdict: record.verdict,
-        exit: exit_of(record.verdict).code(),
+        exit: exit(record).code(),
         reliable: true,
         profile_whole: Some(record.profile_is_whole()),
         reasons,
         parents: Vec::new(),
         gates,
     }
+}
+
+/// The exit status of a capture: an engine that failed has its own.
+#[must_use]
+pub fn exit(record: &Capture) -> Exit {
+    if record.failure.is_some() { Exit::EngineFailed } else { exit_of(record.verdict) }
 }
 
 /// Before phase B2 only the sources can say where loops nest deepest.

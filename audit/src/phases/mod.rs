@@ -5,11 +5,14 @@ pub mod bisect;
 pub mod capture;
 pub mod diagnose;
 pub mod doctor;
+pub mod engines;
 pub mod history;
 pub mod hot_loops;
+pub mod init;
 pub mod inventory;
 pub mod run;
 pub mod status;
+pub mod suite;
 
 use crate::config::Config;
 use crate::environment::Environment;

@@ -16,11 +16,19 @@ struct Hint {
 #[must_use]
 pub fn blockers(capture: &Capture, history: &[Line], rerun: &str) -> String {
     let mut text = format!("# Blocked: {}\n\n{}\n\n", capture.case, super::capture::verdict_line(capture));
+    if let Some(failure) = &capture.failure {
+        let _ = write!(
+            text,
+            "## The engine that failed\n\n```text\n{failure}\n```\n\nAll that it said is in `profile_run.log`.\n\n"
+        );
+    }
     text.push_str("## Gates\n\n");
     text.push_str(&thresholds(capture));
     text.push_str("\n## Where the images differ\n\n");
     text.push_str(&places(capture));
     let _ = write!(text, "\n## Deterministic?\n\n{}.\n", determinism(capture));
+    text.push_str("\n## Which of the two is wrong?\n\n");
+    text.push_str(&opinions(capture));
     text.push_str("\n## History\n\n");
     text.push_str(&attempts(capture, history));
     text.push_str("\n## What fits the evidence\n\nRanked; each is a hypothesis with what was seen for it, none is proven yet.\n\n");
@@ -129,11 +137,24 @@ fn attempts(capture: &Capture, history: &[Line]) -> String {
     text
 }
 
+/// What the third engine says.
+fn opinions(capture: &Capture) -> String {
+    let said = capture.sizes.iter().filter_map(|z| Some((size_name(z), z.opinion.as_ref()?)));
+    let lines: Vec<String> = said.map(|(size, o)| format!("- {size}: {}.\n", o.text)).collect();
+    if lines.is_empty() {
+        "No third engine was asked: `--referee rust-reference` (or any other engine) would say which of the two is wrong.\n".into()
+    } else {
+        lines.concat()
+    }
+}
+
 /// Hypotheses from what the capture itself shows.
 fn hints(capture: &Capture) -> Vec<Hint> {
     let mut hints = Vec::new();
     let mut add = |cause: &str, evidence: String| hints.push(Hint { cause: cause.into(), evidence });
-    if !capture.self_check.deterministic() {
+    if let Some(failure) = &capture.failure {
+        add("An engine that fails", failure.lines().next().unwrap_or_default().to_owned());
+    } else if !capture.self_check.deterministic() {
         add("An engine that does not repeat itself", determinism(capture));
     }
     for (who, args) in [("candidate", &capture.candidate_args), ("reference", &capture.reference_args)] {
