@@ -94,7 +94,7 @@ pub enum Device {
 }
 
 /// What `capture` and `run` take.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct CaptureArgs {
     /// Detector edges in pixels, each rendered and judged [default: of audit.toml, 4096]
     #[arg(long, value_delimiter = ',', value_name = "N,N", value_parser = clap::value_parser!(u32).range(1..=65536))]

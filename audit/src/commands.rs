@@ -47,27 +47,41 @@ pub fn execute(cli: &Cli) -> Result<Exit> {
             report_capture(&ctx, cli.json, &done, &record)
         }
         Command::Diagnose(args) => {
-            let settings = settings(&ctx, &args.capture)?;
-            let done = phases::diagnose::diagnose(&ctx, &settings, args.budget, args.capture.outdir.as_deref())?;
+            let settings = match phases::diagnose::last_blocked(&ctx, &args.capture)? {
+                Some((stamp, words)) => {
+                    if !ctx.quiet {
+                        eprintln!("diagnosing what blocked {}", short(&ctx, &stamp));
+                    }
+                    settings(&ctx, &words)?
+                }
+                None => settings(&ctx, &args.capture)?,
+            };
+            let done =
+                phases::diagnose::diagnose(&ctx, &settings, args.budget, args.capture.outdir.as_deref())?;
             report_diagnosis(&ctx, cli.json, &done)
         }
-        Command::Bisect(args) if args.step => {
-            Ok(settings(&ctx, &args.capture).map_or_else(
-                |e| {
-                    eprintln!("bragg-audit: {e}");
-                    Exit::StopBisection
-                },
-                |s| phases::bisect::step(&ctx, args, &s),
-            ))
-        }
+        Command::Bisect(args) if args.step => Ok(settings(&ctx, &args.capture).map_or_else(
+            |e| {
+                eprintln!("bragg-audit: {e}");
+                Exit::StopBisection
+            },
+            |s| phases::bisect::step(&ctx, args, &s),
+        )),
         Command::Bisect(args) => {
             let done = phases::bisect::bisect(&ctx, args, &settings(&ctx, &args.capture)?)?;
             let exit = if done.state.found.is_some() { Exit::Pass } else { Exit::Blocked };
             let text = if cli.json {
-                pretty(&json!({ "exit": exit.code(), "found": done.state.found, "among": done.state.among, "runs": done.state.runs.len(), "skipped": done.state.skipped, "summary": done.summary, "folder": done.folder }))?
+                pretty(
+                    &json!({ "exit": exit.code(), "found": done.state.found, "among": done.state.among, "runs": done.state.runs.len(), "skipped": done.state.skipped, "summary": done.summary, "folder": done.folder }),
+                )?
             } else {
                 let report = short(&ctx, &done.folder.join("bisect.md"));
-                format!("First bad commit: {}\nSpent    {} runs of the case, {} commits skipped\nReport   {report}\n", done.summary, done.state.runs.len(), done.state.skipped.len())
+                format!(
+                    "First bad commit: {}\nSpent    {} runs of the case, {} commits skipped\nReport   {report}\n",
+                    done.summary,
+                    done.state.runs.len(),
+                    done.state.skipped.len()
+                )
             };
             print(&text)?;
             Ok(exit)

@@ -20,14 +20,22 @@ const FLAGS: [&str; 9] = [
 ];
 
 /// The main function of a plain copy.
-pub const MAIN: &str = "int nanobragg_c_main(int, char **);\nint main(int c, char **v) { return nanobragg_c_main(c, v); }\n";
+pub const MAIN: &str =
+    "int nanobragg_c_main(int, char **);\nint main(int c, char **v) { return nanobragg_c_main(c, v); }\n";
 
 fn sources() -> PathBuf {
     workspace_root().join("simulator/c_engine")
 }
 
 fn compile(source: &Path, object: &Path) {
-    let out = Command::new(compiler()).args(FLAGS).arg("-c").arg(source).arg("-o").arg(object).stdin(Stdio::null()).output();
+    let out = Command::new(compiler())
+        .args(FLAGS)
+        .arg("-c")
+        .arg(source)
+        .arg("-o")
+        .arg(object)
+        .stdin(Stdio::null())
+        .output();
     let out = out.unwrap_or_else(|e| panic!("the C compiler: {e}"));
     assert!(out.status.success(), "{}:\n{}", source.display(), String::from_utf8_lossy(&out.stderr));
 }
@@ -68,7 +76,8 @@ pub fn engine(dir: &Path, change: Option<(&str, &str, &str)>, main: &str) -> Pat
     let mut anew: Vec<&String> = Vec::new();
     if let Some((file, from, to)) = change {
         for entry in std::fs::read_dir(sources()).into_iter().flatten().flatten() {
-            std::fs::copy(entry.path(), src.join(entry.file_name())).unwrap_or_else(|e| panic!("{:?}: {e}", entry.path()));
+            std::fs::copy(entry.path(), src.join(entry.file_name()))
+                .unwrap_or_else(|e| panic!("{:?}: {e}", entry.path()));
         }
         let text = std::fs::read_to_string(src.join(file)).unwrap_or_else(|e| panic!("{file}: {e}"));
         assert_eq!(text.matches(from).count(), 1, "`{from}` in {file}");
@@ -91,7 +100,12 @@ pub fn engine(dir: &Path, change: Option<(&str, &str, &str)>, main: &str) -> Pat
         link.arg(object);
     }
     let engine = dir.join("engine");
-    let out = link.args(["-lm", "-o"]).arg(&engine).stdin(Stdio::null()).output().unwrap_or_else(|e| panic!("linking: {e}"));
+    let out = link
+        .args(["-lm", "-o"])
+        .arg(&engine)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap_or_else(|e| panic!("linking: {e}"));
     assert!(out.status.success(), "linking:\n{}", String::from_utf8_lossy(&out.stderr));
     engine
 }

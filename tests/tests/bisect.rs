@@ -16,7 +16,16 @@ fn git(dir: &Path, args: &[&str]) -> String {
     let out = Command::new("git")
         .arg("-C")
         .arg(dir)
-        .args(["-c", "user.name=T", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false", "-c", "init.defaultBranch=main"])
+        .args([
+            "-c",
+            "user.name=T",
+            "-c",
+            "user.email=t@example.org",
+            "-c",
+            "commit.gpgsign=false",
+            "-c",
+            "init.defaultBranch=main",
+        ])
         .args(args)
         .env("GIT_CONFIG_NOSYSTEM", "1")
         .stdin(Stdio::null())
@@ -37,7 +46,11 @@ fn repository(first: usize, broken: impl Fn(usize) -> bool) -> Repository {
     let dir = temporary_folder();
     let engines = dir.path().join("engines");
     let right = engine(&engines.join("right"), None, MAIN);
-    let wrong = engine(&engines.join("wrong"), Some(("lattice.h", "sin(PI * N * h) / below", "sin(PI * (N - 1.0) * h) / below")), MAIN);
+    let wrong = engine(
+        &engines.join("wrong"),
+        Some(("lattice.h", "sin(PI * N * h) / below", "sin(PI * (N - 1.0) * h) / below")),
+        MAIN,
+    );
     let runs = dir.path().join("runs");
     std::fs::write(&runs, "").expect("the count");
     let tree = dir.path().join("a repository");
@@ -47,7 +60,8 @@ fn repository(first: usize, broken: impl Fn(usize) -> bool) -> Repository {
     for i in 0..=COMMITS {
         let target = if i >= first { &wrong } else { &right };
         // every run of the engine leaves a line; the engine itself is the C engine
-        let wrapper = format!("#!/bin/sh\necho x >> '{}'\nexec '{}' \"$@\"\n", runs.display(), target.display());
+        let wrapper =
+            format!("#!/bin/sh\necho x >> '{}'\nexec '{}' \"$@\"\n", runs.display(), target.display());
         let build = if broken(i) {
             "#!/bin/sh\necho 'syntax error in line 7' >&2\nexit 1\n".to_owned()
         } else {
@@ -69,10 +83,27 @@ impl Repository {
     fn words(&self) -> Vec<String> {
         let tree = self.dir.path().join("a repository").to_string_lossy().into_owned();
         let reports = self.dir.path().join("reports").to_string_lossy().into_owned();
-        let mut words: Vec<String> = ["bisect", "--json", "--reports", &reports, "--repository", &tree, "--build", "./build", "--program", "engine"]
-            .map(str::to_owned)
-            .to_vec();
-        words.extend(["--good".into(), self.commits[0].clone(), "--bad".into(), self.commits[COMMITS].clone(), "--".into()]);
+        let mut words: Vec<String> = [
+            "bisect",
+            "--json",
+            "--reports",
+            &reports,
+            "--repository",
+            &tree,
+            "--build",
+            "./build",
+            "--program",
+            "engine",
+        ]
+        .map(str::to_owned)
+        .to_vec();
+        words.extend([
+            "--good".into(),
+            self.commits[0].clone(),
+            "--bad".into(),
+            self.commits[COMMITS].clone(),
+            "--".into(),
+        ]);
         words.extend(CASE.split(' ').map(str::to_owned));
         words
     }
@@ -147,7 +178,8 @@ fn one_step_speaks_gits_language() {
     let step = |commit: usize, program: &str, case: &str| {
         git(&tree, &["checkout", "--quiet", "--force", &repo.commits[commit]]);
         let reports = repo.dir.path().join("reports").to_string_lossy().into_owned();
-        let mut words: Vec<&str> = vec!["bisect", "--step", "--reports", &reports, "--build", "./build", "--program", program, "--"];
+        let mut words: Vec<&str> =
+            vec!["bisect", "--step", "--reports", &reports, "--build", "./build", "--program", program, "--"];
         words.extend(case.split(' '));
         run(&binary("bragg-audit"), &words, &tree).code()
     };

@@ -37,12 +37,14 @@ fn table() -> Vec<Fault> {
 /// Input files that cases name.
 fn make_inputs(dir: &Path) {
     let mut list = String::new();
-    for (h, k, l) in (-16..=16).flat_map(|h| (-16..=16).flat_map(move |k| (-16..=16).map(move |l| (h, k, l)))) {
+    for (h, k, l) in (-16..=16).flat_map(|h| (-16..=16).flat_map(move |k| (-16..=16).map(move |l| (h, k, l))))
+    {
         let f = 20 + i64::from(h * 7919 + k * 104_729 + l * 1_299_709).rem_euclid(97);
         list.push_str(&format!("{h} {k} {l} {f}\n"));
     }
     std::fs::write(dir.join("list.hkl"), list).expect("list.hkl");
-    std::fs::write(dir.join("A.mat"), "0.012 0.003 -0.002\n-0.004 0.011 0.001\n0.002 -0.001 0.010\n").expect("A.mat");
+    std::fs::write(dir.join("A.mat"), "0.012 0.003 -0.002\n-0.004 0.011 0.001\n0.002 -0.001 0.010\n")
+        .expect("A.mat");
     let header = "{\nHEADER_BYTES=512;\nDIM=2;\nBYTE_ORDER=little_endian;\nTYPE=unsigned_short;\nSIZE1=64;\nSIZE2=64;\n}\n\x0c";
     let mut mask = format!("{header:<512}").into_bytes();
     let open = |i: usize| u16::from((i % 64 / 8 + i / 64 / 8).is_multiple_of(2));
@@ -53,12 +55,16 @@ fn make_inputs(dir: &Path) {
 fn words(case: &str, dir: &Path) -> Vec<String> {
     let path = |name: &str| dir.join(name).to_string_lossy().into_owned();
     let case = case.replace("{base}", &format!("{CRYSTAL} {REST}")).replace("{rest}", REST);
-    let case = case.replace("{hkl}", &path("list.hkl")).replace("{mat}", &path("A.mat")).replace("{mask}", &path("mask.img"));
+    let case = case
+        .replace("{hkl}", &path("list.hkl"))
+        .replace("{mat}", &path("A.mat"))
+        .replace("{mask}", &path("mask.img"));
     case.split_whitespace().map(str::to_owned).collect()
 }
 
 fn diagnose(candidate: &Path, case: &str, dir: &Path) -> (i32, Value) {
-    let mut args: Vec<String> = ["diagnose", "--json", "--threads", "1", "--reports"].map(str::to_owned).to_vec();
+    let mut args: Vec<String> =
+        ["diagnose", "--json", "--threads", "1", "--reports"].map(str::to_owned).to_vec();
     args.push(dir.join("reports").to_string_lossy().into_owned());
     args.extend(["--candidate".into(), format!("c:{}", candidate.display()), "--".into()]);
     args.extend(words(case, dir));
@@ -94,7 +100,12 @@ fn every_fault_blocks_and_its_kind_is_found() {
         let right_place = fault.first.as_ref().is_none_or(|f| f.split('|').any(|f| f == place));
         // nothing is called proven without the experiment that proves it
         for cause in found["causes"].as_array().expect("causes") {
-            assert_eq!(cause["proven"].as_bool(), Some(cause["switch"].is_string()), "{}: {cause:#}", fault.name);
+            assert_eq!(
+                cause["proven"].as_bool(),
+                Some(cause["switch"].is_string()),
+                "{}: {cause:#}",
+                fault.name
+            );
         }
         classes += usize::from(right_class);
         proven += usize::from(right_class && first["proven"] == true);

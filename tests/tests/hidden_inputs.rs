@@ -68,7 +68,9 @@ fn a_cache_in_the_directory() {
     let (place, reports) = (temporary_folder(), temporary_folder());
     // structure factors of another run: some 0, the others about 108
     let mut list = String::new();
-    for (h, k, l) in (-10i32..=10).flat_map(|h| (-10i32..=10).flat_map(move |k| (-10i32..=10).map(move |l| (h, k, l)))) {
+    for (h, k, l) in
+        (-10i32..=10).flat_map(|h| (-10i32..=10).flat_map(move |k| (-10i32..=10).map(move |l| (h, k, l))))
+    {
         let f = if (h * 31 + k * 17 + l * 7).rem_euclid(3) == 0 { 0.0 } else { 108.2 };
         list.push_str(&format!("{h} {k} {l} {f}\n"));
     }
@@ -98,15 +100,23 @@ fn a_cache_in_the_directory() {
     assert_eq!(file_names(place.path()), before, "diagnose worked in the directory itself");
     let d = found(reports.path());
     let cause = &d["causes"][0];
-    assert_eq!((cause["class"].as_str(), cause["proven"].as_bool()), (Some("hidden-file"), Some(true)), "{cause:#}");
+    assert_eq!(
+        (cause["class"].as_str(), cause["proven"].as_bool()),
+        (Some("hidden-file"), Some(true)),
+        "{cause:#}"
+    );
     let title = cause["title"].as_str().expect("a title");
-    assert!(title.contains("Fdump.bin") && title.contains("reference") && !title.contains("notes"), "{title}");
+    assert!(
+        title.contains("Fdump.bin") && title.contains("reference") && !title.contains("notes"),
+        "{title}"
+    );
     assert!(ran.stdout.contains("Fdump.bin") && ran.stdout.contains("PROVEN"), "{ran}");
     assert_eq!(d["causes"].as_array().map(Vec::len), Some(1), "{d:#}");
 
     // the script shows it again
     let script = only_stamp(reports.path(), "diagnose").join("reproduce.sh");
-    run(Path::new("/bin/sh"), &[script.to_str().expect("a readable path")], reports.path()).expect_code(BLOCKED);
+    run(Path::new("/bin/sh"), &[script.to_str().expect("a readable path")], reports.path())
+        .expect_code(BLOCKED);
     // and nothing has changed since the capture that blocked
     let again = audit("capture", &there, "512", reports.path(), &none);
     assert!(again.code() == BLOCKED || again.code() == PASS, "{again}");
@@ -124,9 +134,10 @@ fn a_variable_and_a_configuration_above() {
     let there = ["--candidate", candidate.as_str(), "--in-place", dir];
     let variable = BTreeMap::from([("BEAM_F", "140"), ("BEAM_NOTE", "nothing")]);
     let none = BTreeMap::new();
-    for (variables, rc, class, name) in
-        [(&variable, None, "environment-variable", "BEAM_F=140"), (&none, Some("120\n"), "parent-file", "project/.beamrc")]
-    {
+    for (variables, rc, class, name) in [
+        (&variable, None, "environment-variable", "BEAM_F=140"),
+        (&none, Some("120\n"), "parent-file", "project/.beamrc"),
+    ] {
         let reports = temporary_folder();
         if let Some(content) = rc {
             std::fs::write(place.path().join("project/.beamrc"), content).expect(".beamrc");
@@ -138,7 +149,10 @@ fn a_variable_and_a_configuration_above() {
         let d = found(reports.path());
         let cause = &d["causes"][0];
         assert_eq!((cause["class"].as_str(), cause["proven"].as_bool()), (Some(class), Some(true)), "{d:#}");
-        assert!(cause["title"].as_str().is_some_and(|t| t.contains(name) && !t.contains("NOTE")), "{cause:#}");
+        assert!(
+            cause["title"].as_str().is_some_and(|t| t.contains(name) && !t.contains("NOTE")),
+            "{cause:#}"
+        );
     }
 }
 

@@ -20,7 +20,8 @@ fn line(i: usize, verdict: &str, miss: f64, commit: &str) -> Value {
 fn write_ledger(reports: &Path, lines: impl Iterator<Item = Value>) {
     let folder = reports.join("nanobragg");
     std::fs::create_dir_all(&folder).expect("the folder");
-    let mut out = std::io::BufWriter::new(std::fs::File::create(folder.join("ledger.jsonl")).expect("the ledger"));
+    let mut out =
+        std::io::BufWriter::new(std::fs::File::create(folder.join("ledger.jsonl")).expect("the ledger"));
     for line in lines {
         writeln!(out, "{line}").expect("a line");
     }
@@ -29,11 +30,18 @@ fn write_ledger(reports: &Path, lines: impl Iterator<Item = Value>) {
 #[test]
 fn the_story_is_seen_in_the_history() {
     let reports = temporary_folder();
-    let story = (1..=8).map(|i| line(i, "blocked", 0.278_825, ["aaaaaaaaaaaa", "bbbbbbbbbbbb", "cccccccccccc"][i % 3]));
+    let story = (1..=8)
+        .map(|i| line(i, "blocked", 0.278_825, ["aaaaaaaaaaaa", "bbbbbbbbbbbb", "cccccccccccc"][i % 3]));
     write_ledger(reports.path(), std::iter::once(line(0, "pass", 1e-6, "0000000000aa")).chain(story));
     let ran = audit("history", &[], reports.path());
     ran.expect_code(PASS);
-    for word in ["8 failures in a row", "last pass stamp-0", "same figures to the last digit", "3 commits", "2.788e-1"] {
+    for word in [
+        "8 failures in a row",
+        "last pass stamp-0",
+        "same figures to the last digit",
+        "3 commits",
+        "2.788e-1",
+    ] {
         assert!(ran.stdout.contains(word), "{word}: {ran}");
     }
     let plot = std::fs::read_to_string(reports.path().join("nanobragg/history.svg")).expect("the plot");
@@ -44,7 +52,10 @@ fn the_story_is_seen_in_the_history() {
 #[test]
 fn ten_thousand_attempts() {
     let reports = temporary_folder();
-    write_ledger(reports.path(), (0..10_000).map(|i| line(i, if i % 3 == 0 { "pass" } else { "blocked" }, i as f64, "d")));
+    write_ledger(
+        reports.path(),
+        (0..10_000).map(|i| line(i, if i % 3 == 0 { "pass" } else { "blocked" }, i as f64, "d")),
+    );
     let start = std::time::Instant::now();
     let ran = audit("history", &["--json"], reports.path());
     let took = start.elapsed().as_secs_f64();
@@ -76,7 +87,11 @@ fn writers_at_once_and_a_kill() {
     assert_eq!(lines.len(), 6);
     // half a line, as a killed writer or a full disk leaves it; and writers killed at any moment
     let file = reports.path().join("nanobragg/ledger.jsonl");
-    std::fs::OpenOptions::new().append(true).open(&file).and_then(|mut f| f.write_all(b"{\"schema\":\"bragg-audit/led")).expect("half a line");
+    std::fs::OpenOptions::new()
+        .append(true)
+        .open(&file)
+        .and_then(|mut f| f.write_all(b"{\"schema\":\"bragg-audit/led"))
+        .expect("half a line");
     for i in 0..6 {
         let mut child = start();
         for _ in 0..i * 40_000 {
@@ -96,7 +111,8 @@ fn writers_at_once_and_a_kill() {
 #[test]
 fn an_attempt_that_changes_nothing_is_refused() {
     let reports = temporary_folder();
-    let wrong: Vec<&str> = SMALL.into_iter().chain(["--no-profile", "--candidate-args", "-default_F 101"]).collect();
+    let wrong: Vec<&str> =
+        SMALL.into_iter().chain(["--no-profile", "--candidate-args", "-default_F 101"]).collect();
     audit("capture", &wrong, reports.path()).expect_code(BLOCKED);
     let refused = audit("capture", &wrong, reports.path());
     refused.expect_code(BLOCKED);
@@ -107,7 +123,8 @@ fn an_attempt_that_changes_nothing_is_refused() {
     let forced: Vec<&str> = wrong.iter().copied().chain(["--force"]).collect();
     audit("capture", &forced, reports.path()).expect_code(BLOCKED);
     assert_eq!(ledger(reports.path()).len(), 2);
-    let other: Vec<&str> = SMALL.into_iter().chain(["--no-profile", "--candidate-args", "-default_F 102"]).collect();
+    let other: Vec<&str> =
+        SMALL.into_iter().chain(["--no-profile", "--candidate-args", "-default_F 102"]).collect();
     audit("capture", &other, reports.path()).expect_code(BLOCKED);
     assert_eq!(ledger(reports.path()).len(), 3);
 }
@@ -124,8 +141,21 @@ fn a_fresh_place_and_a_doctor() {
     let doctor = run(&binary("bragg-audit"), &["doctor", "--json"], dir.path());
     doctor.expect_code(PASS);
     let found: Value = serde_json::from_str(&doctor.stdout).expect("JSON");
-    for what in ["cc", "strace", "perf", "valgrind", "git", "cores", "memory", "temporary directory", "permission to trace"] {
-        let entry = found.as_array().and_then(|a| a.iter().find(|f| f["what"] == what)).unwrap_or_else(|| panic!("{what}: {doctor}"));
+    for what in [
+        "cc",
+        "strace",
+        "perf",
+        "valgrind",
+        "git",
+        "cores",
+        "memory",
+        "temporary directory",
+        "permission to trace",
+    ] {
+        let entry = found
+            .as_array()
+            .and_then(|a| a.iter().find(|f| f["what"] == what))
+            .unwrap_or_else(|| panic!("{what}: {doctor}"));
         assert!(entry["needed_for"].as_str().is_some_and(|n| !n.is_empty()), "{entry:#}");
     }
 }

@@ -21,7 +21,10 @@ pub fn git(dir: &Path, args: &[&str]) -> Result<String> {
         return Ok(String::from_utf8_lossy(&out.stdout).into_owned());
     }
     let said = String::from_utf8_lossy(&out.stderr);
-    Err(AuditError::failed(format!("git {}", args.first().unwrap_or(&"")), said.lines().next().unwrap_or("failed")))
+    Err(AuditError::failed(
+        format!("git {}", args.first().unwrap_or(&"")),
+        said.lines().next().unwrap_or("failed"),
+    ))
 }
 
 /// The commit that a word means.
@@ -45,7 +48,9 @@ pub fn range(repository: &Path, good: &str, bad: &str) -> Result<Vec<String>> {
     let text = git(repository, &["rev-list", "--reverse", "--first-parent", &format!("{good}..{bad}")])?;
     let list: Vec<String> = text.lines().map(str::to_owned).collect();
     if list.is_empty() {
-        return Err(AuditError::usage(format!("no commits lie between --good {good} and --bad {bad}: is the order right?")));
+        return Err(AuditError::usage(format!(
+            "no commits lie between --good {good} and --bad {bad}: is the order right?"
+        )));
     }
     Ok(list)
 }
@@ -91,7 +96,8 @@ impl<'a> Tree<'a> {
 
 impl Drop for Tree<'_> {
     fn drop(&mut self) {
-        git(self.repository, &["worktree", "remove", "--force", "--force", &self.path.to_string_lossy()]).ok();
+        git(self.repository, &["worktree", "remove", "--force", "--force", &self.path.to_string_lossy()])
+            .ok();
         std::fs::remove_dir_all(&self.path).ok();
         git(self.repository, &["worktree", "prune"]).ok();
     }

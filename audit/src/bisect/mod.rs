@@ -91,7 +91,9 @@ pub fn bisect(
         let is = mark(&state, commit, 1);
         if is != Some(if wanted { Mark::Good } else { Mark::Bad }) {
             let why = state.skipped.get(commit).cloned();
-            let said = why.or_else(|| state.runs.iter().rfind(|r| r.commit == commit).map(|r| format!("the engines {}", r.outcome)));
+            let said = why.or_else(|| {
+                state.runs.iter().rfind(|r| r.commit == commit).map(|r| format!("the engines {}", r.outcome))
+            });
             std::fs::remove_file(folder.join(FILE)).ok(); // nothing of this search can be used
             return Err(AuditError::usage(format!(
                 "{end} {}: {}; give a commit that {}",
@@ -196,9 +198,9 @@ pub const FILE: &str = "state.json";
 fn load(folder: &Path) -> Result<Option<State>> {
     let path: PathBuf = folder.join(FILE);
     match std::fs::read(&path) {
-        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|e| {
-            AuditError::failed(path.display(), format!("{e}; --restart begins anew"))
-        }),
+        Ok(bytes) => serde_json::from_slice(&bytes)
+            .map(Some)
+            .map_err(|e| AuditError::failed(path.display(), format!("{e}; --restart begins anew"))),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(e) => Err(AuditError::failed(path.display(), e)),
     }

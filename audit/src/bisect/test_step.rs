@@ -37,7 +37,13 @@ impl<'a> Tester<'a> {
     /// A tester of the case of `settings`. `build` are the words of the build command (none: nothing is built), `program` the
     /// candidate's executable relative to the tree (none: the candidate of `settings`).
     #[must_use]
-    pub fn new(lab: Lab<'a>, settings: &Settings, build: Vec<OsString>, program: Option<PathBuf>, limits: Limits) -> Self {
+    pub fn new(
+        lab: Lab<'a>,
+        settings: &Settings,
+        build: Vec<OsString>,
+        program: Option<PathBuf>,
+        limits: Limits,
+    ) -> Self {
         let case = settings.case.sized(settings.sizes.first().copied().flatten());
         let own = [settings.reference_args.clone(), settings.candidate_args.clone()];
         let recipe = Recipe { args: case.args, size: case.size, own, place: None, environment: None };
@@ -52,7 +58,11 @@ impl<'a> Tester<'a> {
         let Some((program, args)) = self.build.split_first() else { return Ok(None) };
         // `./build` and `sub/build` are the tree's own; a plain name is looked for in PATH
         let named = Path::new(program);
-        let program = if named.components().count() > 1 && named.is_relative() { tree.join(named) } else { named.to_owned() };
+        let program = if named.components().count() > 1 && named.is_relative() {
+            tree.join(named)
+        } else {
+            named.to_owned()
+        };
         let environment: Vec<(OsString, OsString)> = std::env::vars_os().collect();
         let ended = process::run(&program, args, tree, &environment, &self.limits);
         crate::interrupt::check()?;

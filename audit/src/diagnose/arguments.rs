@@ -14,14 +14,31 @@ const OPTIONS: &[(Class, &[&str])] = &[
     (Class::Mask, &["-mask", "-roi"]),
     (Class::Background, &["-water"]),
     (Class::Resolution, &["-dmin"]),
-    (Class::Absorption, &["-detector_abs", "-detector_thick", "-detector_thicksteps", "-thicksteps", "-oversample_thick"]),
-    (Class::Mosaic, &["-mosaic", "-mosaicity", "-mosaic_spread", "-mosaic_domains", "-mosaic_dom", "-mosaic_seed"]),
+    (
+        Class::Absorption,
+        &["-detector_abs", "-detector_thick", "-detector_thicksteps", "-thicksteps", "-oversample_thick"],
+    ),
+    (
+        Class::Mosaic,
+        &["-mosaic", "-mosaicity", "-mosaic_spread", "-mosaic_domains", "-mosaic_dom", "-mosaic_seed"],
+    ),
     (Class::Phi, &["-phi", "-osc", "-phistep", "-phisteps"]),
     (
         Class::Source,
         &[
-            "-divergence", "-hdivrange", "-vdivrange", "-hdivstep", "-vdivstep", "-divsteps", "-hdivsteps", "-vdivsteps",
-            "-round_div", "-square_div", "-dispersion", "-dispsteps", "-sourcefile",
+            "-divergence",
+            "-hdivrange",
+            "-vdivrange",
+            "-hdivstep",
+            "-vdivstep",
+            "-divsteps",
+            "-hdivsteps",
+            "-vdivsteps",
+            "-round_div",
+            "-square_div",
+            "-dispersion",
+            "-dispsteps",
+            "-sourcefile",
         ],
     ),
     (Class::Polarization, &["-polar", "-oversample_polar"]),
@@ -29,9 +46,31 @@ const OPTIONS: &[(Class, &[&str])] = &[
     (
         Class::Geometry,
         &[
-            "-detector_rotx", "-detector_roty", "-detector_rotz", "-twotheta", "-pivot", "-Xbeam", "-Ybeam", "-Xclose",
-            "-Yclose", "-ORGX", "-ORGY", "-mosflm", "-denzo", "-adxv", "-xds", "-dials", "-curved_det", "-fdet_vector",
-            "-sdet_vector", "-odet_vector", "-beam_vector", "-polar_vector", "-spindle_axis", "-twotheta_axis", "-pix0_vector",
+            "-detector_rotx",
+            "-detector_roty",
+            "-detector_rotz",
+            "-twotheta",
+            "-pivot",
+            "-Xbeam",
+            "-Ybeam",
+            "-Xclose",
+            "-Yclose",
+            "-ORGX",
+            "-ORGY",
+            "-mosflm",
+            "-denzo",
+            "-adxv",
+            "-xds",
+            "-dials",
+            "-curved_det",
+            "-fdet_vector",
+            "-sdet_vector",
+            "-odet_vector",
+            "-beam_vector",
+            "-polar_vector",
+            "-spindle_axis",
+            "-twotheta_axis",
+            "-pix0_vector",
             "-close_distance",
         ],
     ),
@@ -39,8 +78,24 @@ const OPTIONS: &[(Class, &[&str])] = &[
     (
         Class::Lattice,
         &[
-            "-N", "-Na", "-Nb", "-Nc", "-samplesize", "-xtalsize", "-sample_x", "-sample_y", "-sample_z", "-xtal_x", "-xtal_y",
-            "-xtal_z", "-square_xtal", "-round_xtal", "-gauss_xtal", "-tophat_spots", "-binary_spots", "-fudge",
+            "-N",
+            "-Na",
+            "-Nb",
+            "-Nc",
+            "-samplesize",
+            "-xtalsize",
+            "-sample_x",
+            "-sample_y",
+            "-sample_z",
+            "-xtal_x",
+            "-xtal_y",
+            "-xtal_z",
+            "-square_xtal",
+            "-round_xtal",
+            "-gauss_xtal",
+            "-tophat_spots",
+            "-binary_spots",
+            "-fudge",
         ],
     ),
     (Class::Scale, &["-flux", "-fluence", "-exposure", "-beamsize"]),
@@ -49,15 +104,22 @@ const OPTIONS: &[(Class, &[&str])] = &[
 ];
 
 /// Arguments that take a factor out of the image when they are added: `class`, what to add.
-const NEUTRAL: &[(Class, &[&str])] = &[
-    (Class::Polarization, &["-nopolar"]),
-    (Class::Counts, &["-oversample", "1"]),
-];
+const NEUTRAL: &[(Class, &[&str])] =
+    &[(Class::Polarization, &["-nopolar"]), (Class::Counts, &["-oversample", "1"])];
 
 /// Options without which a case is another case, or an expensive one: the frame.
 const FRAME: &[&str] = &[
-    "-detpixels", "-detpixels_f", "-detpixels_s", "-detpixels_x", "-detpixels_y", "-detsize", "-detsize_f", "-detsize_s", "-pixel",
-    "-oversample", "--threads",
+    "-detpixels",
+    "-detpixels_f",
+    "-detpixels_s",
+    "-detpixels_x",
+    "-detpixels_y",
+    "-detsize",
+    "-detsize_f",
+    "-detsize_s",
+    "-pixel",
+    "-oversample",
+    "--threads",
 ];
 
 /// Splits words into options with their values.
@@ -127,7 +189,8 @@ pub fn switches(lab: &mut Lab<'_>, recipe: &Recipe, first: &[Class]) -> Result<V
         let changed = Recipe { args, ..recipe.clone() };
         let outcome = lab.pair(&changed)?;
         // an image of zeros, or the same figure for every pixel, agrees with everything
-        let says_something = matches!(&outcome, Outcome::Agree(c) if c.correlation.is_some() && c.reference_sum > 0.0);
+        let says_something =
+            matches!(&outcome, Outcome::Agree(c) if c.correlation.is_some() && c.reference_sum > 0.0);
         lab.note(&format!("the pair {text}"), outcome.text());
         if says_something {
             found.push(Switch { class, text, passing: changed.args });
@@ -141,7 +204,8 @@ pub fn switches(lab: &mut Lab<'_>, recipe: &Recipe, first: &[Class]) -> Result<V
 /// # Errors
 /// Only when a person interrupts.
 pub fn smallest_failing(lab: &mut Lab<'_>, recipe: &Recipe) -> Result<Vec<OsString>> {
-    let (frame, free): (Vec<Group>, Vec<Group>) = groups(&recipe.args).into_iter().partition(|g| is(g, FRAME));
+    let (frame, free): (Vec<Group>, Vec<Group>) =
+        groups(&recipe.args).into_iter().partition(|g| is(g, FRAME));
     let build = |part: &[Group]| {
         let mut args = words(part);
         args.extend(words(&frame));
@@ -186,7 +250,10 @@ pub fn own(lab: &mut Lab<'_>, recipe: &Recipe, role: usize) -> Result<Vec<Group>
 pub fn cells(args: &[OsString]) -> Option<[f64; 3]> {
     let mut n = [1.0; 3];
     for group in groups(args) {
-        if is(&group, &["-round_xtal", "-gauss_xtal", "-tophat_spots", "-binary_spots", "-samplesize", "-xtalsize"]) {
+        if is(
+            &group,
+            &["-round_xtal", "-gauss_xtal", "-tophat_spots", "-binary_spots", "-samplesize", "-xtalsize"],
+        ) {
             return None;
         }
         let value = group.get(1).and_then(|w| w.to_str()?.parse::<f64>().ok());
@@ -205,7 +272,10 @@ mod tests {
 
     #[test]
     fn options_take_their_values_with_them() {
-        let args: Vec<OsString> = "-cell 1 2 3 -misset -10 2e1 30 -N 5 -nopolar -hkl a.hkl".split(' ').map(OsString::from).collect();
+        let args: Vec<OsString> = "-cell 1 2 3 -misset -10 2e1 30 -N 5 -nopolar -hkl a.hkl"
+            .split(' ')
+            .map(OsString::from)
+            .collect();
         let g = groups(&args);
         assert_eq!(g.iter().map(Vec::len).collect::<Vec<_>>(), [4, 4, 2, 1, 2]);
         assert_eq!(words(&g), args);

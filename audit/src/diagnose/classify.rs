@@ -36,7 +36,10 @@ pub fn classify(d: &Divergence, traces: &[(Trace, Trace)]) -> Verdict {
     if is_single_precision(d) {
         return say(
             Class::Precision,
-            format!("`{}` differs by {:.1e}, irregularly: it went through single precision", d.name, d.largest),
+            format!(
+                "`{}` differs by {:.1e}, irregularly: it went through single precision",
+                d.name, d.largest
+            ),
         );
     }
     let by = ratio.as_ref().map_or(String::new(), |r| format!(" by the factor {r}"));
@@ -48,25 +51,52 @@ pub fn classify(d: &Divergence, traces: &[(Trace, Trace)]) -> Verdict {
         "count:phi_step" => say(Class::Phi, steps(d, "phi steps")),
         "count:domain" => say(Class::Mosaic, steps(d, "mosaic domains")),
         "position" => say(Class::Geometry, geometry(d)),
-        "R" | "d" => say(Class::Geometry, format!("`{}` differs{by} though the pixel's position agrees", d.name)),
-        "solid_angle" => say(Class::SolidAngle, format!("the solid angle of a pixel differs{by}{}", of_value(d, traces))),
-        "capture" => say(Class::Absorption, format!("the fraction of photons that a sensor layer stops differs{by}")),
+        "R" | "d" => {
+            say(Class::Geometry, format!("`{}` differs{by} though the pixel's position agrees", d.name))
+        }
+        "solid_angle" => {
+            say(Class::SolidAngle, format!("the solid angle of a pixel differs{by}{}", of_value(d, traces)))
+        }
+        "capture" => {
+            say(Class::Absorption, format!("the fraction of photons that a sensor layer stops differs{by}"))
+        }
         "s" => say(Class::Source, "the direction of a source differs".into()),
         "lambda" => say(Class::Source, format!("the wavelength of a source differs{by}")),
-        "q" => say(Class::ScatteringVector, format!("the scattering vector differs{by} though directions and wavelength agree")),
-        "skipped" => say(Class::Resolution, "one engine leaves out samples that the other counts (-dmin)".into()),
+        "q" => say(
+            Class::ScatteringVector,
+            format!("the scattering vector differs{by} though directions and wavelength agree"),
+        ),
+        "skipped" => {
+            say(Class::Resolution, "one engine leaves out samples that the other counts (-dmin)".into())
+        }
         "polarization" => say(Class::Polarization, format!("the polarization factor differs{by}")),
         "phi" => say(Class::Phi, format!("phi differs{by}")),
         "a" | "b" | "c" => axes(d, traces, ratio.clone()),
-        "hkl" => say(Class::MillerIndex, format!("the Miller index differs{by} though the cell and the scattering vector agree")),
-        "nearest" => say(Class::MillerIndex, "the nearest reflection differs though the Miller index agrees".into()),
-        "F_latt" => say(Class::Lattice, format!("the lattice factor differs{by} though the Miller index agrees")),
-        "F_cell" => say(Class::StructureFactor, format!("the structure factor differs{by} though the Miller index agrees")),
-        "background" => say(Class::Background, format!("the background differs{by}")),
-        "sum_so_far" | "sum" if is_background(d, traces) => {
-            say(Class::Background, format!("`{}` differs by the background, on which the engines agree: one adds it and the other does not", d.name))
+        "hkl" => say(
+            Class::MillerIndex,
+            format!("the Miller index differs{by} though the cell and the scattering vector agree"),
+        ),
+        "nearest" => {
+            say(Class::MillerIndex, "the nearest reflection differs though the Miller index agrees".into())
         }
-        "sum_so_far" | "sum" => say(Class::Accumulation, format!("`{}` differs{by} though every term agrees", d.name)),
+        "F_latt" => {
+            say(Class::Lattice, format!("the lattice factor differs{by} though the Miller index agrees"))
+        }
+        "F_cell" => say(
+            Class::StructureFactor,
+            format!("the structure factor differs{by} though the Miller index agrees"),
+        ),
+        "background" => say(Class::Background, format!("the background differs{by}")),
+        "sum_so_far" | "sum" if is_background(d, traces) => say(
+            Class::Background,
+            format!(
+                "`{}` differs by the background, on which the engines agree: one adds it and the other does not",
+                d.name
+            ),
+        ),
+        "sum_so_far" | "sum" => {
+            say(Class::Accumulation, format!("`{}` differs{by} though every term agrees", d.name))
+        }
         "term" | "scale" | "pixel" => factor(d, traces, constant, named, ratio.clone()),
         "image" => image(d, ratio.clone()),
         other => say(Class::Unknown, format!("`{other}` differs{by}")),
@@ -125,7 +155,8 @@ fn is_single_precision(d: &Divergence) -> bool {
         .filter(|p| p.difference > 0.0)
         .flat_map(|p| &p.candidate)
         .all(|c| f64::from(*c as f32) == *c);
-    rounded || (constant_ratio(d).is_none() && signs.contains(&true) && signs.contains(&false))
+    rounded
+        || (constant_ratio(d).is_none() && signs.contains(&true) && signs.contains(&false))
         || constant_ratio(d).is_none()
 }
 
@@ -202,11 +233,21 @@ fn factor(
         // a value that is the same everywhere can be what is missing, too
         let stays = |name: &str| {
             let all: Vec<f64> = traces.iter().filter_map(|(t, _)| t.number(name)).collect();
-            ratio::constant(&all).filter(|v| (v - 1.0).abs() > 1e-9 && ((r * v - 1.0).abs() < 1e-9 || (r / v - 1.0).abs() < 1e-9))
+            ratio::constant(&all).filter(|v| {
+                (v - 1.0).abs() > 1e-9 && ((r * v - 1.0).abs() < 1e-9 || (r / v - 1.0).abs() < 1e-9)
+            })
         };
-        for (name, class) in [("capture", Class::Absorption), ("polarization", Class::Polarization), ("solid_angle", Class::SolidAngle)] {
+        for (name, class) in [
+            ("capture", Class::Absorption),
+            ("polarization", Class::Polarization),
+            ("solid_angle", Class::SolidAngle),
+        ] {
             if stays(name).is_some() {
-                return Verdict { class, text: format!("{what} differs by {name}, which is the same at every pixel here"), ratio };
+                return Verdict {
+                    class,
+                    text: format!("{what} differs by {name}, which is the same at every pixel here"),
+                    ratio,
+                };
             }
         }
         let class = match named.as_ref().map(|n| n.kind) {
@@ -217,14 +258,26 @@ fn factor(
         return Verdict { class, text: format!("{what} differs by the same factor everywhere: {by}"), ratio };
     }
     if d.name == "pixel" && traces.iter().any(|(r, _)| r.number("background").is_some_and(|b| b > 0.0)) {
-        return Verdict { class: Class::Background, text: "the pixel differs though sum and scale agree, and there is a background".into(), ratio };
+        return Verdict {
+            class: Class::Background,
+            text: "the pixel differs though sum and scale agree, and there is a background".into(),
+            ratio,
+        };
     }
     if d.name == "term" && varies_only_with(d, "source") {
-        return Verdict { class: Class::Source, text: "terms differ by a factor of their own for each source: its weight".into(), ratio };
+        return Verdict {
+            class: Class::Source,
+            text: "terms differ by a factor of their own for each source: its weight".into(),
+            ratio,
+        };
     }
     if let Some((value, layer_or_source)) = from_another_step(d, traces) {
         let class = if value == "capture" { Class::Absorption } else { Class::Polarization };
-        return Verdict { class, text: format!("{what} differs as if `{value}` were taken from another {layer_or_source}"), ratio };
+        return Verdict {
+            class,
+            text: format!("{what} differs as if `{value}` were taken from another {layer_or_source}"),
+            ratio,
+        };
     }
     let class = if d.name == "term" { Class::Intensity } else { Class::Scale };
     Verdict { class, text: format!("{what} differs by a factor that is another one at every pixel"), ratio }
@@ -245,7 +298,8 @@ fn from_another_step(d: &Divergence, traces: &[(Trace, Trace)]) -> Option<(&'sta
     for (value, step) in [("capture", "layer"), ("polarization", "source or sub-pixel")] {
         let fits = ratios(d).into_iter().all(|(r, p)| {
             let Some((t, _)) = traces.iter().find(|(t, _)| t.pixel == p.pixel) else { return false };
-            let all: Vec<f64> = t.taps.iter().filter(|x| x.name == value).filter_map(|x| x.value.first().copied()).collect();
+            let all: Vec<f64> =
+                t.taps.iter().filter(|x| x.name == value).filter_map(|x| x.value.first().copied()).collect();
             all.iter().any(|x| all.iter().any(|y| x != y && (x / y / r - 1.0).abs() < 1e-9))
         });
         if fits && !d.pairs.is_empty() {
@@ -262,7 +316,10 @@ fn axes(d: &Divergence, traces: &[(Trace, Trace)], ratio: Option<String>) -> Ver
     let say = |class: Class, text: &str| Verdict { class, text: text.into(), ratio: ratio.clone() };
     let several = |name: &str| d.pairs.iter().any(|p| step(p, name) > 0);
     if several("domain") && !d.pairs.iter().filter(differs).any(|p| step(p, "domain") == 0) {
-        return say(Class::Mosaic, "the cell differs in the turned mosaic domains and agrees in the unturned one");
+        return say(
+            Class::Mosaic,
+            "the cell differs in the turned mosaic domains and agrees in the unturned one",
+        );
     }
     let at_rest = |p: &Pair| {
         traces
@@ -277,7 +334,13 @@ fn axes(d: &Divergence, traces: &[(Trace, Trace)], ratio: Option<String>) -> Ver
     let lengths = d.pairs.iter().all(|p| (norm(&p.reference) / norm(&p.candidate) - 1.0).abs() < 1e-9);
     if lengths {
         let angle = d.pairs.iter().map(|p| angle(&p.reference, &p.candidate)).fold(0.0, f64::max);
-        return say(Class::Orientation, &format!("the cell's axes have the same lengths and another direction (`{}` by {angle:.6} degrees)", d.name));
+        return say(
+            Class::Orientation,
+            &format!(
+                "the cell's axes have the same lengths and another direction (`{}` by {angle:.6} degrees)",
+                d.name
+            ),
+        );
     }
     let mut text = format!("the length of the cell's axis `{}` differs", d.name);
     if let Some(r) = &ratio {
@@ -309,16 +372,26 @@ fn is_background(d: &Divergence, traces: &[(Trace, Trace)]) -> bool {
 fn image(d: &Divergence, ratio: Option<String>) -> Verdict {
     let whole = |v: &[f64]| v.iter().all(|x| x.fract() == 0.0);
     let fractions = d.pairs.iter().any(|p| !whole(&p.reference));
-    if fractions && d.pairs.iter().all(|p| whole(&p.candidate) && (p.candidate[0] - p.reference[0]).abs() <= 1.0) {
+    if fractions
+        && d.pairs.iter().all(|p| whole(&p.candidate) && (p.candidate[0] - p.reference[0]).abs() <= 1.0)
+    {
         return Verdict { class: Class::Precision, text: "the candidate stores whole numbers".into(), ratio };
     }
     let mut differing = d.pairs.iter().filter(|p| p.difference > 1e-6).peekable();
     let zero = differing.peek().is_some() && differing.all(|p| p.candidate == [0.0] || p.reference == [0.0]);
     if zero {
-        return Verdict { class: Class::Mask, text: "one engine leaves 0 at pixels that both compute alike".into(), ratio };
+        return Verdict {
+            class: Class::Mask,
+            text: "one engine leaves 0 at pixels that both compute alike".into(),
+            ratio,
+        };
     }
     if ratio.is_some() {
-        return Verdict { class: Class::Scale, text: "what is stored is what was computed times a factor".into(), ratio };
+        return Verdict {
+            class: Class::Scale,
+            text: "what is stored is what was computed times a factor".into(),
+            ratio,
+        };
     }
     let text = "both engines compute these pixels alike and store other values there";
     Verdict { class: Class::PixelOrder, text: text.into(), ratio }
@@ -386,7 +459,8 @@ fn geometry(d: &Divergence) -> String {
     };
     if near(&f1, &f0, 1.0) && near(&s1, &s0, 1.0) {
         let shift: Vec<f64> = p0.iter().zip(&p1).map(|(a, b)| b - a).collect();
-        let along = |axis: &[f64; 3]| shift.iter().zip(axis).map(|(a, b)| a * b).sum::<f64>() / norm(axis).powi(2);
+        let along =
+            |axis: &[f64; 3]| shift.iter().zip(axis).map(|(a, b)| a * b).sum::<f64>() / norm(axis).powi(2);
         let (f, s) = (along(&f0), along(&s0));
         let rest: Vec<f64> = (0..3).map(|i| shift[i] - f * f0[i] - s * s0[i]).collect();
         return format!(
@@ -405,7 +479,11 @@ fn geometry(d: &Divergence) -> String {
     }
     let (rf, rs) = (norm(&f1) / norm(&f0), norm(&s1) / norm(&s0));
     if (rf - 1.0).abs() < 1e-6 && (rs - 1.0).abs() < 1e-6 {
-        return format!("the detector is turned: the fast axis by {:.6} degrees, the slow axis by {:.6}", angle(&f0, &f1), angle(&s0, &s1));
+        return format!(
+            "the detector is turned: the fast axis by {:.6} degrees, the slow axis by {:.6}",
+            angle(&f0, &f1),
+            angle(&s0, &s1)
+        );
     }
     let name = ratio::name(rf, &[]).map_or(String::new(), |n| format!(" ({})", n.text));
     format!("the pixels have another size: {rf:.9}{name} along fast, {rs:.9} along slow")

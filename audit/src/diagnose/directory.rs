@@ -69,7 +69,8 @@ pub fn examine(lab: &mut Lab<'_>, base: &Recipe, dir: &Path, diagnosis: &mut Dia
     lab.note("the pair in a copy of the directory, with your environment", there.text());
     if there.disagrees() && !diagnosis.disagree {
         diagnosis.disagree = true;
-        diagnosis.outcome = format!("in {}: {}; in an empty directory they agree", dir.display(), there.text());
+        diagnosis.outcome =
+            format!("in {}: {}; in an empty directory they agree", dir.display(), there.text());
     }
     for role in Role::BOTH {
         let mut left = all.clone();
@@ -193,18 +194,40 @@ fn prove(
     }
     if let Ok(shot) = lab.shot(role, &only, 0)? {
         for line in shot.log.lines() {
-            if found.iter().any(|i| matches!(i, Item::Entry(n) | Item::Above(_, n) if line.contains(&*n.to_string_lossy()))) {
+            if found.iter().any(
+                |i| matches!(i, Item::Entry(n) | Item::Above(_, n) if line.contains(&*n.to_string_lossy())),
+            ) {
                 evidence.push(format!("its log says: `{}`", line.trim()));
                 break;
+            }
+        }
+    }
+    for item in found {
+        // a variable that names a folder: what is read there is the real input
+        let Item::Variable(name, value) = item else { continue };
+        let folder = Path::new(value);
+        if folder.is_absolute() && folder.is_dir() {
+            for file in opened::opened(lab, role, &only)?.iter().filter(|o| o.path.starts_with(folder)) {
+                evidence.push(format!("below {} it opens {}", name.to_string_lossy(), file.path.display()));
             }
         }
     }
     let proven = on.disagrees() && off.agrees();
     lab.note(&format!("the pair with nothing but {list}"), on.text());
     lab.note(&format!("the pair with everything but {list}"), off.text());
-    let switch = proven.then(|| format!("with nothing but {list} the engines {}; with everything but it they {}", on.text(), off.text()));
+    let switch = proven.then(|| {
+        format!(
+            "with nothing but {list} the engines {}; with everything but it they {}",
+            on.text(),
+            off.text()
+        )
+    });
     if !proven && disagree {
-        evidence.push(format!("with nothing but it the engines {}; with everything but it they {}", on.text(), off.text()));
+        evidence.push(format!(
+            "with nothing but it the engines {}; with everything but it they {}",
+            on.text(),
+            off.text()
+        ));
     }
     if let (Outcome::Agree(_), true) = (&on, !proven) {
         evidence.push("it changes the image within what the gates allow".into());

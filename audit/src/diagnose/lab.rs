@@ -156,7 +156,12 @@ impl<'a> Lab<'a> {
     pub fn note(&mut self, experiment: &str, found: impl Into<String>) {
         let found = found.into();
         self.progress.step(experiment);
-        self.trials.push(Trial { experiment: experiment.into(), found, at_s: self.elapsed(), runs: self.runs });
+        self.trials.push(Trial {
+            experiment: experiment.into(),
+            found,
+            at_s: self.elapsed(),
+            runs: self.runs,
+        });
     }
 
     /// The engine in a role.
@@ -172,7 +177,12 @@ impl<'a> Lab<'a> {
     ///
     /// # Errors
     /// Only when a person interrupts; an engine that fails is a finding, not an error.
-    pub fn shot(&mut self, role: Role, recipe: &Recipe, turn: usize) -> Result<std::result::Result<Rc<Shot>, String>> {
+    pub fn shot(
+        &mut self,
+        role: Role,
+        recipe: &Recipe,
+        turn: usize,
+    ) -> Result<std::result::Result<Rc<Shot>, String>> {
         let key = (role, recipe.clone(), turn);
         if let Some(known) = self.shots.get(&key) {
             return Ok(known.clone());
@@ -212,7 +222,11 @@ impl<'a> Lab<'a> {
         let (image, problem, told) = match run.read_flat() {
             Ok(image) => {
                 let shape = run.shape.map(|s| (s.width, s.height));
-                ((0..image.len()).map(|i| image.get(i) as f32).collect(), None, shape.or(Some((image.shape().width, image.shape().height))))
+                (
+                    (0..image.len()).map(|i| image.get(i) as f32).collect(),
+                    None,
+                    shape.or(Some((image.shape().width, image.shape().height))),
+                )
             }
             Err(e) => (Vec::new(), Some(format!("{}: {e}", engine.name())), None),
         };
@@ -246,7 +260,11 @@ impl<'a> Lab<'a> {
 }
 
 /// Where and how a recipe's run takes place.
-pub(super) fn conditions(settings: &Settings, recipe: &Recipe, copy: Option<&super::place::Copy>) -> Conditions {
+pub(super) fn conditions(
+    settings: &Settings,
+    recipe: &Recipe,
+    copy: Option<&super::place::Copy>,
+) -> Conditions {
     Conditions {
         in_place: copy.map(super::place::Copy::work),
         inherited: recipe.environment.clone().map_or(Inherited::Allowed, Inherited::Exactly),

@@ -21,7 +21,11 @@ pub fn diagnosis(d: &Diagnosis) -> String {
     let _ = writeln!(t, "- {} runs in {:.1} s of a budget of {} s.", d.runs, d.elapsed_s, d.budget_s);
     t.push_str("\n## Causes\n\n");
     if d.causes.is_empty() {
-        t.push_str(if d.disagree { "**Not found.** What was excluded stands below.\n" } else { "None: the engines agree.\n" });
+        t.push_str(if d.disagree {
+            "**Not found.** What was excluded stands below.\n"
+        } else {
+            "None: the engines agree.\n"
+        });
     }
     for (i, c) in d.causes.iter().enumerate() {
         let mark = if c.proven { "**proven**" } else { "not proven" };
@@ -57,14 +61,29 @@ pub fn diagnosis(d: &Diagnosis) -> String {
     if !d.shapes.is_empty() {
         t.push_str("\n## The residual as a known shape\n\n| shape | fit | explains | gates pass once corrected |\n|---|---|---:|---|\n");
         for s in &d.shapes {
-            let _ = writeln!(t, "| {} | {} | {:.3} % | {} |", s.name, s.fit, s.explained * 100.0, if s.passes { "yes" } else { "no" });
+            let _ = writeln!(
+                t,
+                "| {} | {} | {:.3} % | {} |",
+                s.name,
+                s.fit,
+                s.explained * 100.0,
+                if s.passes { "yes" } else { "no" }
+            );
         }
     }
     if !d.parameters.is_empty() {
-        t.push_str("\n## Parameters side by side\n\n| parameter | reference | candidate | |\n|---|---|---|---|\n");
+        t.push_str(
+            "\n## Parameters side by side\n\n| parameter | reference | candidate | |\n|---|---|---|---|\n",
+        );
         for p in &d.parameters {
             let name = p.name.replace('|', "\\|");
-            let _ = writeln!(t, "| {name} | {} | {} | {} |", p.reference, p.candidate, if p.agrees { "" } else { "**differ**" });
+            let _ = writeln!(
+                t,
+                "| {name} | {} | {} | {} |",
+                p.reference,
+                p.candidate,
+                if p.agrees { "" } else { "**differ**" }
+            );
         }
     }
     t.push_str("\n## Experiments\n\n| at s | runs | experiment | found |\n|---:|---:|---|---|\n");
@@ -124,7 +143,15 @@ pub fn first_divergence(d: &Diagnosis) -> String {
     }
     t.push_str("\n## Everything that differs, in data-flow order\n\n| value | parts here | places that differ | largest difference |\n|---|---|---:|---:|\n");
     for x in &d.divergences {
-        let _ = writeln!(t, "| `{}` | {} | {} of {} | {:.3e} |", x.name, if x.root { "**yes**" } else { "follows" }, x.differing, x.pairs.len(), x.largest);
+        let _ = writeln!(
+            t,
+            "| `{}` | {} | {} of {} | {:.3e} |",
+            x.name,
+            if x.root { "**yes**" } else { "follows" },
+            x.differing,
+            x.pairs.len(),
+            x.largest
+        );
     }
     t.push_str("\n## Traced pixels (fast, slow)\n\n");
     for ((f, s), why) in &d.traced {
@@ -146,7 +173,9 @@ fn numbers(v: &[f64]) -> String {
 #[must_use]
 pub fn script(d: &Diagnosis, program: &str) -> String {
     let quoted = |w: &str| crate::case::paste(&[w.into()]);
-    let mut t = String::from("#!/bin/sh\n# Shows the disagreement that bragg-audit diagnosed. Exit status 3: it is still there; 0: it is gone.\n");
+    let mut t = String::from(
+        "#!/bin/sh\n# Shows the disagreement that bragg-audit diagnosed. Exit status 3: it is still there; 0: it is gone.\n",
+    );
     for line in headline(d).lines() {
         let _ = writeln!(t, "# {line}");
     }

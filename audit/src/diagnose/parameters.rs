@@ -7,8 +7,19 @@ const DIGITS: f64 = 5e-6;
 
 /// Lines that differ from run to run, or that tell about the image and not about what was asked for.
 const RESULTS: [&str; 13] = [
-    "pixel loop", "maximum", "mean", "rms", "image:", "solid angle", "wrote", "written", "seconds", "threads",
-    "progress", "warning", "engine:",
+    "pixel loop",
+    "maximum",
+    "mean",
+    "rms",
+    "image:",
+    "solid angle",
+    "wrote",
+    "written",
+    "seconds",
+    "threads",
+    "progress",
+    "warning",
+    "engine:",
 ];
 
 /// A parameter that engines of different make both print: its name, and what stands before or after its number.
@@ -75,7 +86,19 @@ fn same(a: f64, b: f64) -> bool {
 }
 
 fn text(values: &[f64]) -> String {
-    values.iter().map(|v| if v.abs() >= 1e5 || (*v != 0.0 && v.abs() < 1e-3) { format!("{v:e}") } else { format!("{v}") }).collect::<Vec<_>>().join(" ")
+    values
+        .iter()
+        .map(
+            |v| {
+                if v.abs() >= 1e5 || (*v != 0.0 && v.abs() < 1e-3) {
+                    format!("{v:e}")
+                } else {
+                    format!("{v}")
+                }
+            },
+        )
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// Each line with numbers, its numbers replaced by `#`.
@@ -125,15 +148,20 @@ pub fn files_named(log: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for line in log.lines() {
         let lower = line.to_lowercase();
-        let reads = ["read", "cache", "from ", "load", "open", "using", "config"].iter().any(|w| lower.contains(w));
+        let reads =
+            ["read", "cache", "from ", "load", "open", "using", "config"].iter().any(|w| lower.contains(w));
         if !reads || lower.contains("writ") || lower.contains("wrote") {
             continue;
         }
         for word in line.split([' ', '\t', ',', '"', '\'', '=', '(', ')']) {
             let word = word.trim_end_matches([':', '.', ';']);
             let looks = word.rsplit_once('.').is_some_and(|(stem, end)| {
-                !stem.is_empty() && (1..=5).contains(&end.len()) && end.chars().all(char::is_alphanumeric) && end.chars().any(char::is_alphabetic)
-            }) || word.starts_with('/') || (word.starts_with('.') && word.len() > 2);
+                !stem.is_empty()
+                    && (1..=5).contains(&end.len())
+                    && end.chars().all(char::is_alphanumeric)
+                    && end.chars().any(char::is_alphabetic)
+            }) || word.starts_with('/')
+                || (word.starts_with('.') && word.len() > 2);
             if looks && !found.iter().any(|f| f == word) {
                 found.push(word.to_owned());
             }
@@ -163,14 +191,19 @@ mod tests {
 
     #[test]
     fn logs_of_the_same_make() {
-        let rows = side_by_side(C, &C.replace("distance 100 mm, close", "distance 1000 mm, close").replace("0.5 s", "0.9 s"));
-        let wrong: Vec<(&str, &str)> = rows.iter().filter(|r| !r.agrees).map(|r| (r.reference.as_str(), r.candidate.as_str())).collect();
+        let rows = side_by_side(
+            C,
+            &C.replace("distance 100 mm, close", "distance 1000 mm, close").replace("0.5 s", "0.9 s"),
+        );
+        let wrong: Vec<(&str, &str)> =
+            rows.iter().filter(|r| !r.agrees).map(|r| (r.reference.as_str(), r.candidate.as_str())).collect();
         assert_eq!(wrong, [("100 100", "1000 100")]);
     }
 
     #[test]
     fn files_in_logs() {
-        let log = "structure factors: cache Fdump.bin, h 1..2\nwrote out.bin\nreading config from /etc/x.rc\n";
+        let log =
+            "structure factors: cache Fdump.bin, h 1..2\nwrote out.bin\nreading config from /etc/x.rc\n";
         assert_eq!(files_named(log), ["Fdump.bin", "/etc/x.rc"]);
     }
 }

@@ -20,8 +20,14 @@ pub fn choose(a: &[f32], b: &[f32], (width, height): (usize, usize)) -> Vec<((us
     let worst = most(&apart, &|i| apart(i) > 0.0);
     add(worst, "the largest difference");
     add(most(&|i| f64::from(a[i]), &|_| true), "the reference's brightest peak");
-    add(most(&|i| f64::from(a[i]), &|i| a[i] != 0.0 && b[i] == 0.0), "brightest where only the candidate is 0");
-    add(most(&|i| f64::from(b[i]), &|i| b[i] != 0.0 && a[i] == 0.0), "brightest where only the reference is 0");
+    add(
+        most(&|i| f64::from(a[i]), &|i| a[i] != 0.0 && b[i] == 0.0),
+        "brightest where only the candidate is 0",
+    );
+    add(
+        most(&|i| f64::from(b[i]), &|i| b[i] != 0.0 && a[i] == 0.0),
+        "brightest where only the reference is 0",
+    );
     if let Some(w) = worst {
         let (wf, ws) = ((w % width) as f64, (w / width) as f64);
         let far = |i: usize| ((i % width) as f64 - wf).powi(2) + ((i / width) as f64 - ws).powi(2);
@@ -37,9 +43,35 @@ pub fn choose(a: &[f32], b: &[f32], (width, height): (usize, usize)) -> Vec<((us
     chosen
 }
 
+/// The places that a blocked capture traces: the centre, a peak, the far edge (on the benchmark's 4096² frame 2048,2048, 1791,2048
+/// and 4095,2048), and the largest relative difference.
+#[must_use]
+pub fn standard((width, height): (usize, usize), worst: Option<usize>) -> Vec<((usize, usize), String)> {
+    let row = height / 2;
+    let mut list = vec![
+        ((width / 2, row), "the centre".to_owned()),
+        (
+            (width * 1791 / 4096, row),
+            "a sixteenth of the frame left of the centre, where the benchmark has a peak".to_owned(),
+        ),
+        ((width - 1, row), "the far edge".to_owned()),
+    ];
+    if let Some(i) = worst {
+        list.insert(0, ((i % width, i / width), "the largest relative difference".to_owned()));
+    }
+    list.dedup_by_key(|(p, _)| *p);
+    list
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_standard_places_of_the_benchmark() {
+        let places: Vec<(usize, usize)> = standard((4096, 4096), None).into_iter().map(|(p, _)| p).collect();
+        assert_eq!(places, [(2048, 2048), (1791, 2048), (4095, 2048)]);
+    }
 
     #[test]
     fn the_named_places() {

@@ -31,10 +31,9 @@ impl Item {
     #[must_use]
     pub fn text(&self, dir: Option<&Path>) -> String {
         match self {
-            Self::Entry(_) | Self::Above(..) => self.path(dir).map_or_else(
-                || format!("{self:?}"),
-                |p| p.display().to_string(),
-            ),
+            Self::Entry(_) | Self::Above(..) => {
+                self.path(dir).map_or_else(|| format!("{self:?}"), |p| p.display().to_string())
+            }
             Self::Variable(name, value) => {
                 format!("{}={}", name.to_string_lossy(), value.to_string_lossy())
             }
@@ -55,8 +54,9 @@ impl Item {
 /// What lies in `dir`, sorted by name.
 #[must_use]
 pub fn entries(dir: &Path) -> Vec<Item> {
-    let mut names: Vec<OsString> =
-        std::fs::read_dir(dir).map(|list| list.flatten().map(|e| e.file_name()).collect()).unwrap_or_default();
+    let mut names: Vec<OsString> = std::fs::read_dir(dir)
+        .map(|list| list.flatten().map(|e| e.file_name()).collect())
+        .unwrap_or_default();
     names.sort();
     names.into_iter().map(Item::Entry).collect()
 }

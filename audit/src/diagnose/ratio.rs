@@ -42,7 +42,12 @@ pub fn name(ratio: f64, counts: &[(String, f64)]) -> Option<Named> {
     let is = |x: f64| (ratio - x).abs() <= CLOSE * x.abs();
     for (what, n) in counts {
         if *n > 1.0 {
-            for (x, text) in [(*n, what.clone()), (1.0 / n, format!("1 / {what}")), (n * n, format!("({what})²")), (1.0 / (n * n), format!("1 / ({what})²"))] {
+            for (x, text) in [
+                (*n, what.clone()),
+                (1.0 / n, format!("1 / {what}")),
+                (n * n, format!("({what})²")),
+                (1.0 / (n * n), format!("1 / ({what})²")),
+            ] {
                 if is(x) {
                     return Some(Named { kind: Kind::Count, text: format!("{text} = {x}") });
                 }
@@ -92,7 +97,13 @@ pub fn name(ratio: f64, counts: &[(String, f64)]) -> Option<Named> {
             }
         }
         if is((n - 1.0) / n) || is(n / (n - 1.0)) {
-            return Some(Named { kind: Kind::Count, text: format!("{} of {n} (one step too many or too few)", if ratio < 1.0 { n - 1.0 } else { n }) });
+            return Some(Named {
+                kind: Kind::Count,
+                text: format!(
+                    "{} of {n} (one step too many or too few)",
+                    if ratio < 1.0 { n - 1.0 } else { n }
+                ),
+            });
         }
     }
     None
@@ -119,35 +130,54 @@ pub fn value(ratios: &[(f64, &Trace, &super::taps::Place)]) -> Option<Named> {
 fn value_at(ratios: &[(f64, &Trace, &super::taps::Place)], last: bool) -> Option<Named> {
     let at = |trace: &Trace, place: &super::taps::Place, name: &str| {
         // the value at the same place, or where an outer loop holds it
-        let held = (0..=place.len()).rev().find_map(|n| trace.get(name, &place[..n].to_vec()).and_then(|v| v.first().copied()));
+        let held = (0..=place.len())
+            .rev()
+            .find_map(|n| trace.get(name, &place[..n].to_vec()).and_then(|v| v.first().copied()));
         held.or_else(|| {
-            let mut all = trace.taps.iter().filter(|t| t.name == name).filter_map(|t| t.value.first().copied());
+            let mut all =
+                trace.taps.iter().filter(|t| t.name == name).filter_map(|t| t.value.first().copied());
             if last { all.next_back() } else { all.next() }
         })
     };
     for name in VALUES {
-        for (k, sign) in [(-1.0, "1 / "), (1.0, ""), (-2.0, "1 / square of "), (2.0, "square of "), (-3.0, "1 / cube of "), (3.0, "cube of ")] {
+        for (k, sign) in [
+            (-1.0, "1 / "),
+            (1.0, ""),
+            (-2.0, "1 / square of "),
+            (2.0, "square of "),
+            (-3.0, "1 / cube of "),
+            (3.0, "cube of "),
+        ] {
             let rest: Option<Vec<f64>> =
                 ratios.iter().map(|(r, t, p)| at(t, p, name).map(|v| r / f64::powf(v.abs(), k))).collect();
             let Some(rest) = rest else { continue };
-            let varies = constant(&ratios.iter().filter_map(|(_, t, p)| at(t, p, name)).collect::<Vec<_>>()).is_none();
+            let varies =
+                constant(&ratios.iter().filter_map(|(_, t, p)| at(t, p, name)).collect::<Vec<_>>()).is_none();
             if let Some(factor) = constant(&rest)
                 && varies
             {
-                let times = if (factor - 1.0).abs() <= CLOSE { String::new() } else { format!(", times {factor:.9}") };
-                return Some(Named { kind: Kind::Value(name), text: format!("{sign}{name} of the pixel{times}") });
+                let times = if (factor - 1.0).abs() <= CLOSE {
+                    String::new()
+                } else {
+                    format!(", times {factor:.9}")
+                };
+                return Some(Named {
+                    kind: Kind::Value(name),
+                    text: format!("{sign}{name} of the pixel{times}"),
+                });
             }
         }
     }
     // the amplitude: F_cell · F_latt
-    let rest: Option<Vec<f64>> = ratios
-        .iter()
-        .map(|(r, t, p)| Some(r * (at(t, p, "F_cell")? * at(t, p, "F_latt")?).abs()))
-        .collect();
+    let rest: Option<Vec<f64>> =
+        ratios.iter().map(|(r, t, p)| Some(r * (at(t, p, "F_cell")? * at(t, p, "F_latt")?).abs())).collect();
     if let Some(rest) = rest {
         let signed = rest.iter().map(|r| r.abs()).collect::<Vec<_>>();
         if constant(&signed).is_some_and(|f| (f - 1.0).abs() <= CLOSE) {
-            return Some(Named { kind: Kind::Value("F_cell·F_latt"), text: "1 / amplitude: F in place of F²".into() });
+            return Some(Named {
+                kind: Kind::Value("F_cell·F_latt"),
+                text: "1 / amplitude: F in place of F²".into(),
+            });
         }
     }
     None

@@ -36,19 +36,35 @@ pub fn shapes(gates: &[Gate], a: &[f32], b: &[f32], (width, height): (usize, usi
     if square > 0.0 && through != 0.0 {
         let factor = through / square;
         let name = ratio::name(factor, &[]).map_or(String::new(), |n| format!(", which is {}", n.text));
-        add("scale", format!("candidate = {factor:.9} × reference{name}"), b.iter().map(|y| (f64::from(*y) / factor) as f32).collect());
+        add(
+            "scale",
+            format!("candidate = {factor:.9} × reference{name}"),
+            b.iter().map(|y| (f64::from(*y) / factor) as f32).collect(),
+        );
     }
-    add("offset", format!("candidate = reference {:+.6e}", sb - sa), b.iter().map(|y| (f64::from(*y) - (sb - sa)) as f32).collect());
+    add(
+        "offset",
+        format!("candidate = reference {:+.6e}", sb - sa),
+        b.iter().map(|y| (f64::from(*y) - (sb - sa)) as f32).collect(),
+    );
     if own > 0.0 && cross != 0.0 {
         let slope = cross / own;
         let offset = sb - slope * sa;
-        add("scale and offset", format!("candidate = {slope:.9} × reference {offset:+.6e}"), b.iter().map(|y| ((f64::from(*y) - offset) / slope) as f32).collect());
+        add(
+            "scale and offset",
+            format!("candidate = {slope:.9} × reference {offset:+.6e}"),
+            b.iter().map(|y| ((f64::from(*y) - offset) / slope) as f32).collect(),
+        );
     }
     for (name, w, moved) in [
         ("transposed", height, rearranged(b, width, height, |f, s| (s, f), true)),
         ("flipped along fast", width, rearranged(b, width, height, |f, s| (width - 1 - f, s), false)),
         ("flipped along slow", width, rearranged(b, width, height, |f, s| (f, height - 1 - s), false)),
-        ("turned by 180 degrees", width, rearranged(b, width, height, |f, s| (width - 1 - f, height - 1 - s), false)),
+        (
+            "turned by 180 degrees",
+            width,
+            rearranged(b, width, height, |f, s| (width - 1 - f, height - 1 - s), false),
+        ),
     ] {
         if w == width {
             add(name, "the candidate's pixels in that order".into(), moved);
@@ -172,7 +188,13 @@ fn radial(a: &[f32], b: &[f32], width: usize, height: usize) -> Option<(String, 
         let r = r2(i);
         (f64::from(b[i]) / (c[0] + c[1] * r + c[2] * r * r)) as f32
     });
-    Some((format!("candidate = reference × ({:.6} {:+.6} r² {:+.6} r⁴), r = 1 in the corners", c[0], c[1], c[2]), corrected.collect()))
+    Some((
+        format!(
+            "candidate = reference × ({:.6} {:+.6} r² {:+.6} r⁴), r = 1 in the corners",
+            c[0], c[1], c[2]
+        ),
+        corrected.collect(),
+    ))
 }
 
 /// candidate − reference = c0 + c1 r² + c2 r⁴.
@@ -183,10 +205,18 @@ fn background(a: &[f32], b: &[f32], width: usize, height: usize) -> Option<Vec<f
         [1.0, r, r * r]
     };
     let c = least_squares(a.len(), basis, |i| f64::from(b[i]) - f64::from(a[i]))?;
-    Some((0..a.len()).map(|i| (f64::from(b[i]) - basis(i).iter().zip(c).map(|(x, c)| x * c).sum::<f64>()) as f32).collect())
+    Some(
+        (0..a.len())
+            .map(|i| (f64::from(b[i]) - basis(i).iter().zip(c).map(|(x, c)| x * c).sum::<f64>()) as f32)
+            .collect(),
+    )
 }
 
-fn least_squares(n: usize, basis: impl Fn(usize) -> [f64; 3], target: impl Fn(usize) -> f64) -> Option<[f64; 3]> {
+fn least_squares(
+    n: usize,
+    basis: impl Fn(usize) -> [f64; 3],
+    target: impl Fn(usize) -> f64,
+) -> Option<[f64; 3]> {
     let (mut m, mut rhs) = ([[0.0; 3]; 3], [0.0; 3]);
     for i in 0..n {
         let (x, y) = (basis(i), target(i));
@@ -222,8 +252,14 @@ mod tests {
     use crate::gates::contract;
 
     fn spots(w: usize, h: usize, cf: f64, cs: f64) -> Vec<f32> {
-        let spot = |f: f64, s: f64| (-((f - cf).powi(2) + (s - cs).powi(2)) / 30.0).exp() + 0.3 * (-((f - 9.0).powi(2) + (s - 25.0).powi(2)) / 50.0).exp();
-        (0..h).flat_map(|s| (0..w).map(move |f| (f, s))).map(|(f, s)| (100.0 * spot(f as f64, s as f64)) as f32).collect()
+        let spot = |f: f64, s: f64| {
+            (-((f - cf).powi(2) + (s - cs).powi(2)) / 30.0).exp()
+                + 0.3 * (-((f - 9.0).powi(2) + (s - 25.0).powi(2)) / 50.0).exp()
+        };
+        (0..h)
+            .flat_map(|s| (0..w).map(move |f| (f, s)))
+            .map(|(f, s)| (100.0 * spot(f as f64, s as f64)) as f32)
+            .collect()
     }
 
     fn best(b: &[f32]) -> Shape {
@@ -246,10 +282,14 @@ mod tests {
         let mut moved = a.clone();
         moved.rotate_right(2);
         assert_eq!(best(&moved).fit, "2 along fast, 0 along slow");
-        let radial: Vec<f32> = a.iter().enumerate().map(|(i, x)| {
-            let (f, s) = ((i % 40) as f32 - 20.0, (i / 40) as f32 - 20.0);
-            x * (1.0 - 0.0009 * (f * f + s * s))
-        }).collect();
+        let radial: Vec<f32> = a
+            .iter()
+            .enumerate()
+            .map(|(i, x)| {
+                let (f, s) = ((i % 40) as f32 - 20.0, (i / 40) as f32 - 20.0);
+                x * (1.0 - 0.0009 * (f * f + s * s))
+            })
+            .collect();
         assert!(best(&radial).name.contains("radius"), "{:?}", best(&radial));
         assert!(shapes(&contract(), &a, &a, (40, 40)).is_empty());
     }

@@ -141,7 +141,8 @@ pub fn printout(log: &str, pixel: (usize, usize)) -> Option<Trace> {
         for (slot, (label, _, count)) in found.iter_mut().zip(PRINTOUT) {
             let label_at = words.iter().position(|w| *w == label || (label == "I" && *w == "I="));
             let Some(i) = label_at else { continue };
-            let values: Option<Vec<f64>> = words.iter().skip(i + 1).take(count).map(|w| w.parse().ok()).collect();
+            let values: Option<Vec<f64>> =
+                words.iter().skip(i + 1).take(count).map(|w| w.parse().ok()).collect();
             if let Some(values) = values.filter(|v| v.len() == count) {
                 *slot = Some(values);
             }
@@ -167,7 +168,9 @@ pub fn named(found: &[(String, String)], pixel: (usize, usize)) -> Option<Trace>
     let mut taps: Vec<Tap> = Vec::new();
     for (name, values) in found {
         let words = values.split([' ', ',', '\t', '[', ']', '(', ')']).filter(|w| !w.is_empty());
-        let Some(value) = words.map(number).collect::<Option<Vec<f64>>>().filter(|v| !v.is_empty()) else { continue };
+        let Some(value) = words.map(number).collect::<Option<Vec<f64>>>().filter(|v| !v.is_empty()) else {
+            continue;
+        };
         let step = taps.iter().filter(|t| t.name == *name).count() as i64;
         taps.push(Tap { name: name.trim().to_owned(), at: vec![("step".into(), step)], value });
     }
@@ -204,14 +207,16 @@ mod tests {
         let t = printout(log, (512, 512)).unwrap();
         assert_eq!(t.first("hkl"), Some(&[1.25, -2.5, 3.75][..]));
         assert_eq!(t.first("nearest"), Some(&[1.0, -2.0, 4.0][..]));
-        let numbers = ["F_cell", "F_latt", "sum", "polarization", "solid_angle", "pixel"].map(|n| t.number(n).unwrap());
+        let numbers =
+            ["F_cell", "F_latt", "sum", "polarization", "solid_angle", "pixel"].map(|n| t.number(n).unwrap());
         assert_eq!(numbers, [100.0, 12.5, 1.5625e6, 0.998_765_432_1, 1.23456e-6, 42.5]);
         assert_eq!(printout("I = 3", (0, 0)), None);
     }
 
     #[test]
     fn taps_of_other_engines() {
-        let list = [("u", "1.5"), ("lap", "[2, 3]"), ("bad", "x"), ("u", "2.5")].map(|(n, v)| (n.to_owned(), v.to_owned()));
+        let list = [("u", "1.5"), ("lap", "[2, 3]"), ("bad", "x"), ("u", "2.5")]
+            .map(|(n, v)| (n.to_owned(), v.to_owned()));
         let t = named(&list, (1, 1)).unwrap();
         assert_eq!((t.number("u"), t.first("lap")), (Some(1.5), Some(&[2.0, 3.0][..])));
         assert_eq!((t.taps.len(), t.count("step")), (3, 2));

@@ -85,7 +85,13 @@ fn trace(
         let mut changed = recipe.clone();
         let own = &mut changed.own[role as usize];
         if large && nanobragg {
-            own.extend(["-roi".into(), f.to_string().into(), f.to_string().into(), s.to_string().into(), s.to_string().into()]);
+            own.extend([
+                "-roi".into(),
+                f.to_string().into(),
+                f.to_string().into(),
+                s.to_string().into(),
+                s.to_string().into(),
+            ]);
         }
         own.extend(ask.iter().cloned());
         if let Ok(shot) = lab.shot(role, &changed, 0)? {

@@ -25,7 +25,8 @@ pub fn both_ways(traces: &[(Trace, Trace)], root: &str, known: &Known) -> (usize
             continue;
         }
         of += 1;
-        let near = |v: Option<f64>, to: f64| v.is_some_and(|v| (v - to).abs() <= CLOSE * pr.abs().max(pc.abs()));
+        let near =
+            |v: Option<f64>, to: f64| v.is_some_and(|v| (v - to).abs() <= CLOSE * pr.abs().max(pc.abs()));
         let (off, on) = if root.starts_with("count:") {
             // the engine with more steps, with those alone that the other takes; and the other with the steps it lacks
             if terms(r).len() > terms(c).len() {
@@ -62,7 +63,8 @@ fn restricted(more: &Trace, fewer: &Trace) -> Option<f64> {
 /// The pixel of `fewer` with the steps of `more` that it lacks.
 fn extended(fewer: &Trace, more: &Trace) -> Option<f64> {
     let own = terms(fewer);
-    let lacking: f64 = terms(more).iter().filter(|(at, _)| !own.iter().any(|(a, _)| a == at)).map(|(_, v)| v).sum();
+    let lacking: f64 =
+        terms(more).iter().filter(|(at, _)| !own.iter().any(|(a, _)| a == at)).map(|(_, v)| v).sum();
     Some((fewer.number("sum")? + lacking) * scale_of(fewer, more)?)
 }
 
@@ -70,10 +72,15 @@ fn extended(fewer: &Trace, more: &Trace) -> Option<f64> {
 /// that the last layer stops may multiply it.
 fn scale_of(base: &Trace, other: &Trace) -> Option<f64> {
     let (own, wanted) = (base.number("scale")?, other.number("scale")?);
-    let last = |t: &Trace, name: &str| t.taps.iter().rev().find(|x| x.name == name).and_then(|x| x.value.first().copied());
+    let last = |t: &Trace, name: &str| {
+        t.taps.iter().rev().find(|x| x.name == name).and_then(|x| x.value.first().copied())
+    };
     let capture = last(other, "capture").zip(last(base, "capture")).map_or(1.0, |(a, b)| a / b);
     let steps = terms(base).len() as f64 / terms(other).len().max(1) as f64;
-    [1.0, capture, steps, capture * steps].into_iter().map(|f| own * f).min_by(|a, b| (a - wanted).abs().total_cmp(&(b - wanted).abs()))
+    [1.0, capture, steps, capture * steps]
+        .into_iter()
+        .map(|f| own * f)
+        .min_by(|a, b| (a - wanted).abs().total_cmp(&(b - wanted).abs()))
 }
 
 /// The pixel of `base` with `root` taken from `donor`.
@@ -90,7 +97,9 @@ pub fn transplant(base: &Trace, donor: &Trace, root: &str, known: &Known) -> Opt
         "sum" => return Some(donor.number("sum")? * scale + extra),
         "scale" => return Some(sum * donor.number("scale")? + extra),
         "sum_so_far" => {
-            let last = |t: &Trace| t.taps.iter().rev().find(|x| x.name == "sum_so_far").and_then(|x| x.value.first().copied());
+            let last = |t: &Trace| {
+                t.taps.iter().rev().find(|x| x.name == "sum_so_far").and_then(|x| x.value.first().copied())
+            };
             return Some((sum - last(base)? + last(donor)?) * scale + extra);
         }
         "background" => {
@@ -156,7 +165,9 @@ impl Chain<'_> {
     fn in_terms(&self, name: &str) -> bool {
         name == self.root
             && self.base.0.keys().filter(|(n, _)| *n == "term").any(|(_, at)| {
-                let w = |i: &Index<'_>| Some(i.number("term", at)? / (i.number("F_cell", at)? * i.number("F_latt", at)?).powi(2));
+                let w = |i: &Index<'_>| {
+                    Some(i.number("term", at)? / (i.number("F_cell", at)? * i.number("F_latt", at)?).powi(2))
+                };
                 w(&self.base).zip(w(&self.donor)).is_some_and(|(a, b)| (a - b).abs() > 1e-9 * a.abs())
             })
     }
@@ -209,7 +220,11 @@ impl Chain<'_> {
                 let cos = dot(&v("s")?, &v("d")?);
                 let plain = |c: f64| 0.5 * (1.0 + c * c);
                 let old = dot(self.base.get("s", at)?, self.base.get("d", at)?);
-                if (plain(old) - own[0]).abs() < 1e-9 { vec![plain(cos)] } else { self.donor.get(name, at)?.to_vec() }
+                if (plain(old) - own[0]).abs() < 1e-9 {
+                    vec![plain(cos)]
+                } else {
+                    self.donor.get(name, at)?.to_vec()
+                }
             }
             "hkl" => {
                 let q = v("q")?;
@@ -241,7 +256,8 @@ impl Chain<'_> {
             let a = amplitude(i)?;
             (a != 0.0).then_some(i.number("term", at)? / (a * a))
         };
-        let Some(new) = self.value("F_cell", at).zip(self.value("F_latt", at)).map(|(c, l)| c[0] * l[0]) else {
+        let Some(new) = self.value("F_cell", at).zip(self.value("F_latt", at)).map(|(c, l)| c[0] * l[0])
+        else {
             return Some(old);
         };
         let own = weight(&self.base).or_else(|| weight(&self.donor)).unwrap_or(0.0);

@@ -17,7 +17,8 @@ use std::time::Duration;
 
 /// What `bisect` takes.
 #[derive(Debug, Args)]
-#[command(after_help = "Halves a range of git commits with the audit as the test. Each commit is built in a work tree of its own and runs the \
+#[command(
+    after_help = "Halves a range of git commits with the audit as the test. Each commit is built in a work tree of its own and runs the \
 case twice; one that cannot be built or run is skipped. What is known is kept after every run: the same command line goes on where it \
 was stopped. Merges count as one commit (first parents).
 
@@ -25,7 +26,8 @@ was stopped. Merges count as one commit (first parents).
   git bisect run bragg-audit bisect --step --build 'make engine' --program engine -- -default_F 100 -cell 100 -N 5 -detpixels 128
 
 Exit status: 0 found; 3 not found (commits between cannot be tested). With --step git's language: 0 good, 1 bad, 125 cannot be tested, \
-128 the audit itself failed.")]
+128 the audit itself failed."
+)]
 pub struct BisectArgs {
     /// A commit that passes
     #[arg(long, value_name = "COMMIT", required_unless_present = "step")]
@@ -131,14 +133,19 @@ pub fn bisect(ctx: &Context, args: &BisectArgs, settings: &Settings) -> Result<B
     let progress = Progress::new(ctx.quiet, 16);
     let mut tester = tester(args, settings, &progress)?;
     let quiet = ctx.quiet;
-    let state = bisect::bisect(&repository, (&good, &bad), &folder, &mut tester, args.keep_ignored, |line| {
-        if !quiet {
-            progress.note(line);
-        }
-    })?;
+    let state =
+        bisect::bisect(&repository, (&good, &bad), &folder, &mut tester, args.keep_ignored, |line| {
+            if !quiet {
+                progress.note(line);
+            }
+        })?;
     let summary = match &state.found {
-        Some(commit) => git::git(&repository, &["show", "--no-patch", "--format=%h %an %as %s", commit])?.trim().to_owned(),
-        None => format!("not found: {} commits between cannot be tested", state.among.len().saturating_sub(1)),
+        Some(commit) => git::git(&repository, &["show", "--no-patch", "--format=%h %an %as %s", commit])?
+            .trim()
+            .to_owned(),
+        None => {
+            format!("not found: {} commits between cannot be tested", state.among.len().saturating_sub(1))
+        }
     };
     write(&folder, "bisect.md", &markdown(&repository, &state, &summary)?)?;
     write(&folder, "bisect.log", &log(&state))?;
@@ -163,11 +170,15 @@ fn markdown(repository: &Path, state: &State, summary: &str) -> Result<String> {
         state.skipped.len()
     );
     for commit in state.found.iter().chain(&state.among) {
-        let stat = git::git(repository, &["show", "--stat=100", "--format=commit %H%nAuthor: %an%nDate: %ad%n%n    %s%n", commit])?;
+        let stat = git::git(
+            repository,
+            &["show", "--stat=100", "--format=commit %H%nAuthor: %an%nDate: %ad%n%n    %s%n", commit],
+        )?;
         let _ = write!(t, "```text\n{}\n```\n\n", stat.trim_end());
     }
     if let Some(commit) = &state.found {
-        let diff = git::git(repository, &["show", "--format=", "--patch", "--no-color", "--no-ext-diff", commit])?;
+        let diff =
+            git::git(repository, &["show", "--format=", "--patch", "--no-color", "--no-ext-diff", commit])?;
         let lines: Vec<&str> = diff.lines().collect();
         let _ = write!(t, "```diff\n{}\n```\n", lines[..lines.len().min(DIFF_LINES)].join("\n"));
         if lines.len() > DIFF_LINES {
@@ -176,10 +187,17 @@ fn markdown(repository: &Path, state: &State, summary: &str) -> Result<String> {
     }
     t.push_str("\n## Runs\n\n| commit | verdict | comparison |\n|---|---|---|\n");
     for r in &state.runs {
-        let _ = writeln!(t, "| {} | {} | {} |", r.commit.get(..12).unwrap_or(&r.commit), if r.passed { "good" } else { "bad" }, r.outcome);
+        let _ = writeln!(
+            t,
+            "| {} | {} | {} |",
+            r.commit.get(..12).unwrap_or(&r.commit),
+            if r.passed { "good" } else { "bad" },
+            r.outcome
+        );
     }
     for (commit, why) in &state.skipped {
-        let _ = writeln!(t, "| {} | skipped | {} |", commit.get(..12).unwrap_or(commit), why.replace('|', "\\|"));
+        let _ =
+            writeln!(t, "| {} | skipped | {} |", commit.get(..12).unwrap_or(commit), why.replace('|', "\\|"));
     }
     Ok(t)
 }
@@ -187,7 +205,8 @@ fn markdown(repository: &Path, state: &State, summary: &str) -> Result<String> {
 fn log(state: &State) -> String {
     let mut t = format!("# good: {}\n# bad: {}\n", state.good, state.bad);
     for r in &state.runs {
-        let _ = writeln!(t, "{} {} {} {}", r.time, r.commit, if r.passed { "good" } else { "bad" }, r.outcome);
+        let _ =
+            writeln!(t, "{} {} {} {}", r.time, r.commit, if r.passed { "good" } else { "bad" }, r.outcome);
     }
     for (commit, why) in &state.skipped {
         let _ = writeln!(t, "- {commit} skip {}", why.replace('\n', " "));

@@ -29,7 +29,11 @@ pub fn capture(ctx: &Context, settings: &Settings, outdir: Option<&Path>) -> Res
     let verdict = phase_verdict(&writer.name, &record);
     ctx.write_common(&writer, &verdict, &record.engine_commands)?;
     if record.verdict != Verdict::Pass {
-        writer.write("blockers.md", blockers::blockers(&record, &history, &ctx.command))?;
+        let traced = trace_blocked(ctx, settings, &record)?;
+        if let Some(traced) = &traced {
+            writer.write("first_divergence.md", crate::diagnose::markdown::first_divergence(traced))?;
+        }
+        writer.write("blockers.md", blockers::blockers(&record, &history, &ctx.command, traced.as_ref()))?;
     }
     let previous = history.iter().rev().find(|l| l.phase == "b1" && l.case.as_deref() == Some(&record.case));
     let text = summary(&Summary {
@@ -55,6 +59,23 @@ pub fn capture(ctx: &Context, settings: &Settings, outdir: Option<&Path>) -> Res
     Ok((done, record))
 }
 
+/// Intermediate values at standard places of the first frame that blocks.
+fn trace_blocked(
+    ctx: &Context,
+    settings: &Settings,
+    record: &Capture,
+) -> Result<Option<crate::diagnose::model::Diagnosis>> {
+    let Some(blocked) = record.sizes.iter().find(|z| z.verdict == Verdict::Blocked) else { return Ok(None) };
+    let Some([width, height]) = blocked.shape else { return Ok(None) };
+    let shape = (width as usize, height as usize);
+    let worst = parts::worst(blocked).and_then(|j| j.comparison.worst.as_ref()).map(|w| w.index);
+    let places = crate::diagnose::pixels::standard(shape, worst.filter(|i| *i < shape.0 * shape.1));
+    let size = blocked.sized.then_some(blocked.numbers.size);
+    let progress = Progress::new(ctx.quiet, 1);
+    progress.step("tracing pixels of the blocked frame");
+    crate::diagnose::trace_places(settings, size, &places, shape.0 * shape.1, &progress).map(Some)
+}
+
 /// Hash of everything that decides what an attempt gives. Times are not part of it: they are taken anew each time.
 fn attempt_key(settings: &Settings) -> String {
     let mut text = format!(
@@ -63,8 +84,16 @@ fn attempt_key(settings: &Settings) -> String {
         settings.sizes,
         crate::case::paste(&settings.reference_args),
         crate::case::paste(&settings.candidate_args),
-        (settings.reference.name(), &settings.reference.identity.sha256, &settings.reference.identity.source_hash),
-        (settings.candidate.name(), &settings.candidate.identity.sha256, &settings.candidate.identity.source_hash),
+        (
+            settings.reference.name(),
+            &settings.reference.identity.sha256,
+            &settings.reference.identity.source_hash
+        ),
+        (
+            settings.candidate.name(),
+            &settings.candidate.identity.sha256,
+            &settings.candidate.identity.source_hash
+        ),
         settings.gates.iter().map(|g| format!("{g:?}")).collect::<Vec<_>>().join("\n"),
     );
     for input in &settings.case.inputs {
@@ -87,7 +116,9 @@ fn attempt_key(settings: &Settings) -> String {
 /// The same attempt again gives the same answer: eight attempts of that kind are what this tool is there to prevent.
 fn refuse_repetition(ctx: &Context, key: &str) -> Result<()> {
     let (lines, _) = ledger::read(&ctx.ledger());
-    let Some(last) = lines.iter().rev().find(|l| l.attempt_key.as_deref() == Some(key)) else { return Ok(()) };
+    let Some(last) = lines.iter().rev().find(|l| l.attempt_key.as_deref() == Some(key)) else {
+        return Ok(());
+    };
     if last.verdict == "pass" {
         return Ok(()); // taking times again is no repetition
     }

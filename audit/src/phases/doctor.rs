@@ -34,10 +34,18 @@ pub struct Finding {
 
 /// Tools: name, what for, what to install.
 const TOOLS: &[(&str, &str, &str)] = &[
-    ("cc", "building the C engine, and C candidates", "install gcc or clang (Debian, Ubuntu: apt install gcc)"),
+    (
+        "cc",
+        "building the C engine, and C candidates",
+        "install gcc or clang (Debian, Ubuntu: apt install gcc)",
+    ),
     ("cargo", "building the Rust engine", "install Rust from https://rustup.rs"),
     ("git", "commits in stamps, and `bisect`", "install git"),
-    ("strace", "`diagnose`: the list of files that an engine opens; without it they are found by trying", "apt install strace"),
+    (
+        "strace",
+        "`diagnose`: the list of files that an engine opens; without it they are found by trying",
+        "apt install strace",
+    ),
     ("perf", "samples of engines that are not ours", "apt install linux-perf, or linux-tools"),
     ("valgrind", "exact instruction counts (callgrind)", "apt install valgrind"),
 ];
@@ -48,9 +56,23 @@ pub fn doctor(ctx: &Context) -> Vec<Finding> {
     let mut all: Vec<Finding> = TOOLS.iter().map(|t| tool(*t)).collect();
     let environment = &ctx.environment;
     let mut add = |what: &str, ok: bool, need: Need, found: String, needed_for: &str, remedy: &str| {
-        all.push(Finding { what: what.into(), ok, need, found, needed_for: needed_for.into(), remedy: remedy.into() });
+        all.push(Finding {
+            what: what.into(),
+            ok,
+            need,
+            found,
+            needed_for: needed_for.into(),
+            remedy: remedy.into(),
+        });
     };
-    add("cores", environment.cores > 1, Need::Optional, environment.cores.to_string(), "times that do not disturb each other", "use a machine with two cores or more");
+    add(
+        "cores",
+        environment.cores > 1,
+        Need::Optional,
+        environment.cores.to_string(),
+        "times that do not disturb each other",
+        "use a machine with two cores or more",
+    );
     let memory = environment.memory_bytes;
     add(
         "memory",
@@ -74,7 +96,14 @@ pub fn doctor(ctx: &Context) -> Vec<Finding> {
             if writes { "writable" } else { "not writable" },
             free.map_or("free space unknown".into(), |f| format!("{:.1} GB free", f as f64 / 1e9))
         );
-        add(what, writes && free.is_none_or(|f| f >= 1 << 30), Need::Required, found, for_what, "make it writable and free 1 GB, or name another (TMPDIR, --reports)");
+        add(
+            what,
+            writes && free.is_none_or(|f| f >= 1 << 30),
+            Need::Required,
+            found,
+            for_what,
+            "make it writable and free 1 GB, or name another (TMPDIR, --reports)",
+        );
     }
     let traced = traces();
     add(
@@ -111,7 +140,8 @@ fn tool((name, needed_for, remedy): (&str, &str, &str)) -> Finding {
     let path = std::env::var_os("PATH")
         .and_then(|p| std::env::split_paths(&p).map(|d| d.join(name)).find(|p| p.is_file()));
     let version = path.as_ref().and_then(|p| {
-        let out = Command::new(p).arg("--version").stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+        let out =
+            Command::new(p).arg("--version").stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
         String::from_utf8_lossy(&out.stdout).lines().next().map(|l| l.trim().to_owned())
     });
     let found = match (&path, version) {
@@ -156,7 +186,11 @@ fn free_bytes(dir: &Path) -> Option<u64> {
         let mut space: libc::statvfs = std::mem::zeroed();
         (libc::statvfs(path.as_ptr(), &raw mut space), space)
     };
-    #[expect(clippy::useless_conversion, clippy::allow_attributes, reason = "the types differ from system to system")]
+    #[expect(
+        clippy::useless_conversion,
+        clippy::allow_attributes,
+        reason = "the types differ from system to system"
+    )]
     let bytes = u64::from(space.f_bavail).checked_mul(u64::from(space.f_frsize));
     (result == 0).then_some(bytes).flatten()
 }

@@ -11,10 +11,12 @@ use std::path::{Path, PathBuf};
 
 /// What `history` takes.
 #[derive(Debug, Args)]
-#[command(after_help = "  bragg-audit history                 the last attempts, failures in a row, what repeats
+#[command(
+    after_help = "  bragg-audit history                 the last attempts, failures in a row, what repeats
   bragg-audit history --limit 0       all of them
   bragg-audit history --plot p.svg    correlation and speed over attempts
-  bragg-audit --json history          for programs")]
+  bragg-audit --json history          for programs"
+)]
 pub struct HistoryArgs {
     /// Attempts shown, the newest; 0 for all
     #[arg(long, value_name = "N", default_value = "20")]
@@ -112,7 +114,13 @@ fn of_case(case: &str, lines: &[&Line]) -> CaseHistory {
     let failures_in_a_row = lines.iter().rev().take_while(|l| l.verdict != "pass").count();
     let last_pass =
         lines.iter().rev().find(|l| l.verdict == "pass").map(|l| (l.stamp.clone(), l.commit.clone()));
-    CaseHistory { case: case.into(), attempts: lines.len(), failures_in_a_row, last_pass, repeated: repeated(lines) }
+    CaseHistory {
+        case: case.into(),
+        attempts: lines.len(),
+        failures_in_a_row,
+        last_pass,
+        repeated: repeated(lines),
+    }
 }
 
 /// Failures whose figures are the same to the last digit though commit or executable changed: what makes them does not
@@ -120,7 +128,10 @@ fn of_case(case: &str, lines: &[&Line]) -> CaseHistory {
 #[must_use]
 pub fn repeated(lines: &[&Line]) -> Vec<Repeated> {
     let mut groups: BTreeMap<Vec<(u32, Option<u64>, Option<u64>)>, Vec<&Line>> = BTreeMap::new();
-    for line in lines.iter().filter(|l| l.verdict != "pass" && l.sizes.iter().any(|z| z.one_minus_correlation.is_some())) {
+    for line in lines
+        .iter()
+        .filter(|l| l.verdict != "pass" && l.sizes.iter().any(|z| z.one_minus_correlation.is_some()))
+    {
         groups.entry(line.figures()).or_default().push(line);
     }
     let distinct = |group: &[&Line], of: fn(&Line) -> Option<&String>| {
@@ -147,7 +158,11 @@ impl History {
         }
         let mut t = format!("Initiative {}: {} attempts\n\n", self.initiative, self.attempts.len());
         let first = if limit == 0 { 0 } else { self.attempts.len().saturating_sub(limit) };
-        let _ = writeln!(t, "{:>5}  {:<20} {:<14} {:<12} {:>12} {:>12} {:>8}  {:<10} case", "", "stamp", "verdict", "size", "1 - corr", "sum ratio-1", "speed", "commit");
+        let _ = writeln!(
+            t,
+            "{:>5}  {:<20} {:<14} {:<12} {:>12} {:>12} {:>8}  {:<10} case",
+            "", "stamp", "verdict", "size", "1 - corr", "sum ratio-1", "speed", "commit"
+        );
         for (i, l) in self.attempts.iter().enumerate().skip(first) {
             let z = l.sizes.first();
             let figure = |v: Option<f64>| v.map_or("-".into(), |v| format!("{v:.3e}"));
@@ -172,7 +187,11 @@ impl History {
             }
             match &c.last_pass {
                 Some((stamp, commit)) => {
-                    let _ = write!(t, ", last pass {stamp} at {}", commit.as_deref().and_then(|c| c.get(..10)).unwrap_or("an unknown commit"));
+                    let _ = write!(
+                        t,
+                        ", last pass {stamp} at {}",
+                        commit.as_deref().and_then(|c| c.get(..10)).unwrap_or("an unknown commit")
+                    );
                 }
                 None => t.push_str(", never passed"),
             }
@@ -213,21 +232,50 @@ fn svg(attempts: &[Line]) -> String {
     );
     let misses: Vec<Option<f64>> = shown
         .iter()
-        .map(|l| l.sizes.first().and_then(|z| z.one_minus_correlation).filter(|v| v.is_finite()).map(|v| v.max(1e-24).log10()))
+        .map(|l| {
+            l.sizes
+                .first()
+                .and_then(|z| z.one_minus_correlation)
+                .filter(|v| v.is_finite())
+                .map(|v| v.max(1e-24).log10())
+        })
         .collect();
-    let speeds: Vec<Option<f64>> =
-        shown.iter().map(|l| l.sizes.first().and_then(|z| z.speedup_warm).filter(|v| v.is_finite())).collect();
-    panel(&mut t, shown, &misses, (40.0, 220.0), "log10(1 - correlation): lower is better; pass below -3", &x);
+    let speeds: Vec<Option<f64>> = shown
+        .iter()
+        .map(|l| l.sizes.first().and_then(|z| z.speedup_warm).filter(|v| v.is_finite()))
+        .collect();
+    panel(
+        &mut t,
+        shown,
+        &misses,
+        (40.0, 220.0),
+        "log10(1 - correlation): lower is better; pass below -3",
+        &x,
+    );
     panel(&mut t, shown, &speeds, (300.0, 180.0), "speed, warm, in multiples of the reference", &x);
-    let _ = writeln!(t, "<text x=\"{left}\" y=\"510\">{} attempts, oldest on the left; green: pass, red: blocked, grey: not comparable</text>\n</svg>", shown.len());
+    let _ = writeln!(
+        t,
+        "<text x=\"{left}\" y=\"510\">{} attempts, oldest on the left; green: pass, red: blocked, grey: not comparable</text>\n</svg>",
+        shown.len()
+    );
     t
 }
 
-fn panel(t: &mut String, lines: &[Line], values: &[Option<f64>], (top, height): (f64, f64), title: &str, x: &impl Fn(usize) -> f64) {
+fn panel(
+    t: &mut String,
+    lines: &[Line],
+    values: &[Option<f64>],
+    (top, height): (f64, f64),
+    title: &str,
+    x: &impl Fn(usize) -> f64,
+) {
     let known = || values.iter().flatten().copied();
     let (low, high) = (known().fold(f64::INFINITY, f64::min), known().fold(f64::NEG_INFINITY, f64::max));
     let _ = writeln!(t, "<text x=\"70\" y=\"{}\">{title}</text>", top - 12.0);
-    let _ = writeln!(t, "<rect x=\"70\" y=\"{top}\" width=\"870\" height=\"{height}\" fill=\"none\" stroke=\"#999999\"/>");
+    let _ = writeln!(
+        t,
+        "<rect x=\"70\" y=\"{top}\" width=\"870\" height=\"{height}\" fill=\"none\" stroke=\"#999999\"/>"
+    );
     if low > high {
         let _ = writeln!(t, "<text x=\"80\" y=\"{}\">nothing measured</text>", top + 20.0);
         return;
@@ -268,7 +316,12 @@ mod tests {
             reference_sha256: None,
             attempt_key: None,
             cause: None,
-            sizes: vec![SizeLine { size: 8, one_minus_correlation: Some(miss), sum_ratio: Some(1.0), speedup_warm: None }],
+            sizes: vec![SizeLine {
+                size: 8,
+                one_minus_correlation: Some(miss),
+                sum_ratio: Some(1.0),
+                speedup_warm: None,
+            }],
         }
     }
 
