@@ -171,6 +171,11 @@ impl Rendered {
     pub fn setup_s(&self) -> Option<f64> {
         LogPatterns::number(self.definition.log.setup_s.as_ref(), &self.log())
     }
+    /// Whether it failed of itself, perhaps because it does not bear being watched, and broke no limit.
+    #[must_use]
+    pub fn may_fare_better_alone(&self) -> bool {
+        self.failure.is_some() && matches!(self.ended.ending, Ending::Exited(_) | Ending::Signalled(_))
+    }
     /// Both output streams.
     #[must_use]
     pub fn log(&self) -> String {
