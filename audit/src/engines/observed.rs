@@ -16,6 +16,7 @@ use std::sync::OnceLock;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Opened {
     /// Where it is.
+    #[serde(with = "crate::paths")]
     pub path: PathBuf,
     /// How it is known: `strace` or `log`.
     pub how: String,

@@ -281,7 +281,9 @@ pub fn attempt(
     if run.failure.is_none() {
         run.failure = changed_input(engine, case, &copies, &place);
     }
-    run.timings = read_timings(&results.join("timings.json"))?;
+    if engine.kind == Kind::Rust {
+        run.timings = read_timings(&results.join("timings.json"))?;
+    }
     let told = run.timings.as_ref().map(|t| Shape::new(t.fpixels as usize, t.spixels as usize));
     run.shape =
         told.or_else(|| engine.definition.shape.as_ref().and_then(|rule| rule.shape(&args, &run.log())));
