@@ -23,6 +23,7 @@ pub mod interrupt;
 pub mod inventory;
 pub mod ledger;
 pub mod metrics;
+pub mod paths;
 pub mod phases;
 pub mod profile;
 pub mod progress;

@@ -10,6 +10,7 @@ pub mod history;
 pub mod hot_loops;
 pub mod init;
 pub mod inventory;
+pub mod prune;
 pub mod run;
 pub mod status;
 pub mod suite;
@@ -85,6 +86,7 @@ pub struct Done {
     /// Which phase.
     pub phase: String,
     /// Its stamp's folder.
+    #[serde(with = "crate::paths")]
     pub stamp: PathBuf,
     /// What it is worth.
     pub verdict: Verdict,
