@@ -57,8 +57,18 @@ pub enum Command {
     HotLoops(HotLoopsArgs),
     /// Phase B3: rank the hot loops by what working on them can give
     Backlog(BacklogArgs),
+    /// Find out by experiment why two engines disagree
+    Diagnose(crate::phases::diagnose::DiagnoseArgs),
+    /// Find the git commit that made two engines disagree
+    Bisect(crate::phases::bisect::BisectArgs),
+    /// Show all attempts: verdicts, figures, speed, failures in a row, and a plot
+    History(crate::phases::history::HistoryArgs),
+    /// Check this machine: what is there, what is missing, and what it is needed for
+    Doctor,
     /// Show the phases of an initiative: what is done, what blocks what, and the command that comes next
     Status,
+    /// Remove old stamps, but not what newer ones build on
+    Prune(crate::phases::prune::PruneArgs),
     /// Check the files of a stamp against its checksums
     Verify {
         /// The stamp's folder
@@ -88,7 +98,7 @@ pub enum Device {
 }
 
 /// What `capture` and `run` take.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct CaptureArgs {
     /// Detector edges in pixels, each rendered and judged [default: of audit.toml, 4096]
     #[arg(long, value_delimiter = ',', value_name = "N,N", value_parser = clap::value_parser!(u32).range(1..=65536))]
@@ -129,6 +139,9 @@ pub struct CaptureArgs {
     /// Run the engines in this directory instead of an empty one; the stamp says so loudly
     #[arg(long, value_name = "DIR")]
     pub in_place: Option<PathBuf>,
+    /// Capture although nothing has changed since the last attempt, which failed
+    #[arg(long)]
+    pub force: bool,
     /// More arguments for the candidate alone, quoted as for a shell
     #[arg(long, value_name = "ARGS", allow_hyphen_values = true)]
     pub candidate_args: Option<String>,

@@ -5,13 +5,13 @@ use crate::capture::model::Capture;
 use crate::cli::{CaptureArgs, Cli, Command, Dtype};
 use crate::config;
 use crate::engines::Engine;
-use crate::engines::render::Conditions;
+use crate::engines::render::{Conditions, Inherited};
 use crate::exit::{AuditError, Exit, Result};
 use crate::gates::Verdict;
 use crate::hot_loops::HotLoops;
 use crate::phases::suite::SuiteArgs;
 use crate::phases::{self, Context, Done, engines};
-use crate::{case, environment, stamp};
+use crate::{case, environment, paths, stamp};
 use serde_json::json;
 use std::ffi::OsString;
 use std::io::Write;
@@ -28,7 +28,11 @@ pub fn execute(cli: &Cli) -> Result<Exit> {
     if let Command::Init(args) = &cli.command {
         let file = phases::init::init(args, cli.initiative.as_deref())?;
         let text = format!("wrote {}\nNext     bragg-audit capture\n", file.display());
-        return print(&if cli.json { pretty(&json!({ "file": file, "exit": 0 }))? } else { text });
+        return print(&if cli.json {
+            pretty(&json!({ "file": paths::text(&file), "exit": 0 }))?
+        } else {
+            text
+        });
     }
     let ctx = context(cli)?;
     match &cli.command {
@@ -45,6 +49,57 @@ pub fn execute(cli: &Cli) -> Result<Exit> {
             let (done, record) =
                 phases::capture::capture(&ctx, &settings(&ctx, args)?, args.outdir.as_deref())?;
             report_capture(&ctx, cli.json, &done, &record)
+        }
+        Command::Diagnose(args) => {
+            let settings = match phases::diagnose::last_blocked(&ctx, &args.capture)? {
+                Some((stamp, words)) => {
+                    if !ctx.quiet {
+                        eprintln!("diagnosing what blocked {}", short(&ctx, &stamp));
+                    }
+                    settings(&ctx, &words)?
+                }
+                None => settings(&ctx, &args.capture)?,
+            };
+            let done =
+                phases::diagnose::diagnose(&ctx, &settings, args.budget, args.capture.outdir.as_deref())?;
+            report_diagnosis(&ctx, cli.json, &done)
+        }
+        Command::Bisect(args) if args.step => Ok(settings(&ctx, &args.capture).map_or_else(
+            |e| {
+                eprintln!("bragg-audit: {e}");
+                Exit::StopBisection
+            },
+            |s| phases::bisect::step(&ctx, args, &s),
+        )),
+        Command::Bisect(args) => {
+            let done = phases::bisect::bisect(&ctx, args, &settings(&ctx, &args.capture)?)?;
+            let exit = if done.state.found.is_some() { Exit::Pass } else { Exit::Blocked };
+            let text = if cli.json {
+                pretty(
+                    &json!({ "exit": exit.code(), "found": done.state.found, "among": done.state.among, "runs": done.state.runs.len(), "skipped": done.state.skipped, "summary": done.summary, "folder": done.folder }),
+                )?
+            } else {
+                let report = short(&ctx, &done.folder.join("bisect.md"));
+                format!(
+                    "First bad commit: {}\nSpent    {} runs of the case, {} commits skipped\nReport   {report}\n",
+                    done.summary,
+                    done.state.runs.len(),
+                    done.state.skipped.len()
+                )
+            };
+            print(&text)?;
+            Ok(exit)
+        }
+        Command::History(args) => {
+            let history = phases::history::history(&ctx, args)?;
+            let text = if cli.json { pretty(&history)? } else { history.text(args.limit) };
+            print(&text)
+        }
+        Command::Doctor => {
+            let found = phases::doctor::doctor(&ctx);
+            let text = if cli.json { pretty(&found)? } else { phases::doctor::text(&found) };
+            print(&text)?;
+            Ok(if phases::doctor::usable(&found) { Exit::Pass } else { Exit::Failed })
         }
         Command::Suite(args) => suite(&ctx, cli.json, args),
         Command::HotLoops(args) => {
@@ -64,6 +119,10 @@ pub fn execute(cli: &Cli) -> Result<Exit> {
             let status = phases::status::status(&ctx)?;
             let text = if cli.json { pretty(&status)? } else { status.text(&ctx.root) };
             print(&text)
+        }
+        Command::Prune(args) => {
+            let pruned = phases::prune::prune(&ctx, args)?;
+            print(&if cli.json { pretty(&pruned)? } else { pruned.text() })
         }
         Command::Verify { .. } | Command::Init(_) | Command::Engine(_) => Ok(Exit::Pass), // dealt with before
     }
@@ -153,6 +212,8 @@ fn settings(ctx: &Context, args: &CaptureArgs) -> Result<Settings> {
         conditions: Conditions {
             limits: engines::limits(ctx, args.time_limit, args.memory_limit, args.disk_limit),
             threads: args.threads.map_or(cores, |n| n as usize),
+            // where a person's own directory is used, so is their environment: that is what they run
+            inherited: if in_place.is_some() { Inherited::All } else { Inherited::Allowed },
             in_place,
             environment: Vec::new(),
         },
@@ -162,6 +223,7 @@ fn settings(ctx: &Context, args: &CaptureArgs) -> Result<Settings> {
         blocking_patterns: config.capture.blocking_patterns.clone(),
         profile: !args.no_profile,
         keep_artifacts: args.keep_artifacts,
+        force: args.force,
     })
 }
 
@@ -181,7 +243,7 @@ fn suite(ctx: &Context, as_json: bool, args: &SuiteArgs) -> Result<Exit> {
     if as_json {
         let record: serde_json::Value = stamp::read_json(&suite.done.stamp, "suite.json")?;
         print(&pretty(
-            &json!({ "exit": suite.exit.code(), "line": suite.done.line, "stamp": suite.done.stamp, "suite": record }),
+            &json!({ "exit": suite.exit.code(), "line": suite.done.line, "stamp": paths::text(&suite.done.stamp), "suite": record }),
         )?)?;
     } else {
         print(&format!("{}Summary  {}\n", suite.text, short(ctx, &summary_of(&suite.done.stamp))))?;
@@ -198,7 +260,7 @@ fn short(ctx: &Context, path: &Path) -> String {
 
 fn report(ctx: &Context, as_json: bool, done: &Done, hot: Option<&HotLoops>) -> Result<Exit> {
     if as_json {
-        let value = json!({ "verdict": done.verdict, "exit": done.exit().code(), "phase": done.phase, "stamp": done.stamp, "line": done.line, "hottest": hottest(hot) });
+        let value = json!({ "verdict": done.verdict, "exit": done.exit().code(), "phase": done.phase, "stamp": paths::text(&done.stamp), "line": done.line, "hottest": hottest(hot) });
         print(&pretty(&value)?)?;
         return Ok(done.exit());
     }
@@ -223,7 +285,7 @@ fn report_capture(ctx: &Context, as_json: bool, done: &Done, record: &Capture) -
     let exit = Exit::EngineFailed;
     if as_json {
         print(&pretty(&json!({
-            "verdict": done.verdict, "exit": exit.code(), "phase": done.phase, "stamp": done.stamp, "line": done.line,
+            "verdict": done.verdict, "exit": exit.code(), "phase": done.phase, "stamp": paths::text(&done.stamp), "line": done.line,
             "failure": failure,
         }))?)?;
     } else {
@@ -242,7 +304,7 @@ fn report_run(ctx: &Context, as_json: bool, outcome: &phases::run::Outcome) -> R
     if as_json {
         let value = json!({
             "verdict": capture.verdict, "exit": exit.code(), "line": capture.line, "phases": outcome.phases,
-            "summary": summary_of(&last.stamp), "hottest": hottest(outcome.hot.as_ref()),
+            "summary": paths::text(&summary_of(&last.stamp)), "hottest": hottest(outcome.hot.as_ref()),
             "stopped": outcome.stopped.as_ref().map(|e| e.message.clone()),
         });
         print(&pretty(&value)?)?;
@@ -262,6 +324,43 @@ fn report_run(ctx: &Context, as_json: bool, outcome: &phases::run::Outcome) -> R
     } else {
         text.push_str(&format!("Next     less {}\n", short(ctx, &last.stamp.join("backlog.md"))));
     }
+    print(&text)?;
+    Ok(exit)
+}
+
+fn report_diagnosis(ctx: &Context, as_json: bool, done: &phases::diagnose::Diagnosed) -> Result<Exit> {
+    use crate::diagnose::{markdown, model::Class};
+    let d = &done.diagnosis;
+    let failed = d.causes.iter().any(|c| c.class == Class::Failure);
+    let exit = if failed { Exit::EngineFailed } else { phases::exit_of(done.verdict) };
+    if as_json {
+        let value = json!({
+            "verdict": done.verdict, "exit": exit.code(), "found": d.found, "stamp": done.stamp, "line": markdown::headline(d),
+            "first_divergence": d.first_divergence().map(|x| &x.name), "causes": d.causes, "excluded": d.excluded,
+        });
+        print(&pretty(&value)?)?;
+        return Ok(exit);
+    }
+    let mut text = markdown::headline(d) + "\n";
+    for c in &d.causes {
+        if let Some(switch) = &c.switch {
+            text.push_str(&format!("  {}: {switch}\n", c.class.title()));
+        }
+    }
+    if let Some(first) = d.first_divergence() {
+        text.push_str(&format!("First    `{}` is the first value that differs\n", first.name));
+    }
+    if !d.found && d.disagree {
+        for e in &d.excluded {
+            text.push_str(&format!("Not      {e}\n"));
+        }
+    }
+    if let Some(referee) = &d.referee {
+        text.push_str(&format!("Referee  {referee}\n"));
+    }
+    text.push_str(&format!("Spent    {} runs, {:.1} s\n", d.runs, d.elapsed_s));
+    text.push_str(&format!("Report   {}\n", short(ctx, &done.stamp.join("diagnosis.md"))));
+    text.push_str(&format!("Again    sh {}\n", short(ctx, &done.stamp.join("reproduce.sh"))));
     print(&text)?;
     Ok(exit)
 }
@@ -307,7 +406,7 @@ fn verify(path: &Path, as_json: bool) -> Result<Exit> {
     let problems = stamp::verify(path)?;
     let exit = if problems.is_empty() { Exit::Pass } else { Exit::Blocked };
     if as_json {
-        print(&pretty(&json!({ "stamp": path, "exit": exit.code(), "problems": problems }))?)?;
+        print(&pretty(&json!({ "stamp": paths::text(path), "exit": exit.code(), "problems": problems }))?)?;
     } else if problems.is_empty() {
         print(&format!("{}: every file is as it was written\n", path.display()))?;
     } else {

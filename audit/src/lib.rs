@@ -2,12 +2,14 @@
 //! answer, and only then says which loops of the candidate to work on. Each phase leaves a stamp of evidence.
 
 pub mod backlog;
+pub mod bisect;
 pub mod capture;
 pub mod case;
 pub mod child;
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod diagnose;
 pub mod engines;
 pub mod environment;
 pub mod exit;
@@ -22,6 +24,7 @@ pub mod inventory;
 pub mod ledger;
 pub mod metrics;
 pub mod mutants;
+pub mod paths;
 pub mod phases;
 pub mod pictures;
 pub mod profile;

@@ -53,6 +53,8 @@ pub struct Settings {
     pub profile: bool,
     /// Whether to keep the images.
     pub keep_artifacts: bool,
+    /// Whether to repeat an attempt that failed though nothing has changed.
+    pub force: bool,
 }
 
 impl Settings {
@@ -166,7 +168,7 @@ fn render(
         Role::Candidate => (&settings.candidate, &settings.candidate_args),
     };
     let mut run = render::attempt(engine, case, more, extras, &settings.conditions)?;
-    if run.failure.is_some() && extras.watch_files {
+    if extras.watch_files && run.may_fare_better_alone() {
         // perhaps it does not bear being watched: what counts is how it fares alone
         let extras = Extras { watch_files: false, ..extras.clone() };
         run = render::attempt(engine, case, more, &extras, &settings.conditions)?;
@@ -240,7 +242,7 @@ impl Log {
 }
 
 /// What lay in a directory before engines ran in it: candidates for hidden inputs.
-fn files_there(dir: &Path) -> Vec<Input> {
+pub(crate) fn files_there(dir: &Path) -> Vec<Input> {
     let Ok(entries) = std::fs::read_dir(dir) else { return Vec::new() };
     let mut found: Vec<Input> = entries
         .flatten()

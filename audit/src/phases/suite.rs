@@ -81,7 +81,8 @@ pub struct SuiteRecord<'a> {
     /// The suite's name.
     pub suite: &'a str,
     /// Its file.
-    pub file: &'a std::path::Path,
+    #[serde(serialize_with = "crate::paths::serialize")]
+    pub file: PathBuf,
     /// sha256 of that file.
     pub file_sha256: Option<String>,
     /// What is believed.
@@ -241,6 +242,7 @@ fn bench(ctx: &Context, args: &SuiteArgs, suite: &Suite) -> Result<Bench> {
     let referee = named(&args.referee, &suite.referee).map(find).transpose()?;
     let referee = referee.map(|r| third(r, &reference, &candidate)).transpose()?;
     let conditions = Conditions {
+        inherited: crate::engines::render::Inherited::Allowed,
         limits: engines::limits(ctx, args.time_limit, None, None),
         threads: args.threads.map_or(suite.threads.unwrap_or(1), |n| n as usize).max(1),
         in_place: None,
@@ -304,7 +306,7 @@ fn stamp(
     let record = SuiteRecord {
         schema: "bragg-audit/suite/1",
         suite: &suite.name,
-        file: &suite.file,
+        file: suite.file.clone(),
         file_sha256: hash::file(&suite.file).ok(),
         reference: &bench.reference.identity,
         candidate: &bench.candidate.identity,
