@@ -1,9 +1,10 @@
 //! Loops from our own spans: a span's thread time goes to the `loop_id` that it carries.
 
+use std::collections::HashMap;
 use std::path::Path;
 
-use super::{HotLoopsError, Index, Measured, SPANS, SourceSummary};
-use crate::profile::chrome::Trace;
+use super::{HotLoopsError, Index, Measured, SPANS, SourceSummary, Time};
+use crate::profile::chrome::{Span, Stack, Trace, Walk};
 
 /// Spans whose time is not of the render phase, with all that is inside them.
 const OTHER_PHASES: [&str; 2] = ["setup", "output"];
@@ -23,36 +24,11 @@ enum Meaning {
 /// Reads a trace and adds up its render phase.
 pub(super) fn measure(path: &Path, index: &Index<'_>) -> Result<Measured, HotLoopsError> {
     let trace = Trace::read(path)?;
-    let meanings = meanings(&trace, index);
-    let mut measured = Measured { problems: problems(path, &trace, index), ..Measured::default() };
-    let (mut total_ms, mut threads) = (0.0, 0);
-    for thread in &trace.threads {
-        let before = total_ms;
-        thread.pieces(|keys, ns| {
-            let open = || keys.iter().map(|&key| meanings[key as usize]);
-            if open().any(|m| m == Meaning::OtherPhase) || open().all(|m| m == Meaning::Container) {
-                return;
-            }
-            let ms = ns as f64 / NS_PER_MS;
-            total_ms += ms;
-            let mut loops: Vec<usize> = open().rev().filter_map(Meaning::index).collect();
-            match loops.first() {
-                Some(&innermost) => measured.loops.entry(innermost).or_default().self_ms += ms,
-                None => measured.unmatched_ms += ms,
-            }
-            loops.sort_unstable();
-            loops.dedup();
-            for one in loops {
-                measured.loops.entry(one).or_default().inclusive_ms += ms;
-            }
-        });
-        threads += u64::from(total_ms > before);
-        for span in &thread.spans {
-            if let Some(one) = meanings[span.key as usize].index() {
-                *measured.calls.entry(one).or_default() += 1;
-            }
-        }
-    }
+    let measured = Measured { problems: problems(path, &trace, index), ..Measured::default() };
+    let mut along = Along { meanings: meanings(&trace, index), measured, ..Along::default() };
+    trace.walk(&mut along)?;
+    along.thread(0);
+    let (mut measured, total_ms, threads) = (along.measured, along.total_ns as f64 / NS_PER_MS, along.threads);
     if total_ms == 0.0 {
         measured.problems.push(format!("{}: no span of the render phase", path.display()));
     }
@@ -69,11 +45,82 @@ pub(super) fn measure(path: &Path, index: &Index<'_>) -> Result<Measured, HotLoo
     Ok(measured)
 }
 
-impl Meaning {
-    fn index(self) -> Option<usize> {
-        match self {
-            Meaning::Loop(index) => Some(index),
-            _ => None,
+/// Adds up along a trace.
+#[derive(Default)]
+struct Along {
+    meanings: Vec<Meaning>,
+    measured: Measured,
+    total_ns: u64,
+    threads: u64,
+    /// Whether the current thread had render time.
+    rendered: bool,
+    /// Time of this thread that counts, nanoseconds.
+    clock: u64,
+    other_phases: u64,
+    /// Spans open that are not containers.
+    working: u64,
+    loops: Stack<usize>,
+    /// How often each open loop is open, and the clock when it was opened.
+    open: HashMap<usize, (u64, u64)>,
+}
+
+impl Along {
+    fn time(&mut self, one: usize) -> &mut Time {
+        self.measured.loops.entry(one).or_default()
+    }
+}
+
+impl Walk for Along {
+    fn thread(&mut self, _: u32) {
+        self.threads += u64::from(self.rendered);
+        self.rendered = false;
+    }
+
+    fn open(&mut self, ticket: u64, span: &Span) {
+        match self.meanings[span.key as usize] {
+            Meaning::OtherPhase => self.other_phases += 1,
+            Meaning::Container => return,
+            Meaning::Unknown => {}
+            Meaning::Loop(one) => {
+                *self.measured.calls.entry(one).or_default() += 1;
+                self.loops.push(ticket, one);
+                self.open.entry(one).or_insert((0, self.clock)).0 += 1;
+            }
+        }
+        self.working += 1;
+    }
+
+    fn close(&mut self, ticket: u64, span: &Span) {
+        match self.meanings[span.key as usize] {
+            Meaning::OtherPhase => self.other_phases -= 1,
+            Meaning::Container => return,
+            Meaning::Unknown => {}
+            Meaning::Loop(one) => {
+                self.loops.remove(ticket);
+                if let Some((times, since)) = self.open.get_mut(&one) {
+                    *times -= 1;
+                    if *times == 0 {
+                        let ns = self.clock - *since;
+                        self.open.remove(&one);
+                        self.time(one).inclusive_ms += ns as f64 / NS_PER_MS;
+                    }
+                }
+            }
+        }
+        self.working -= 1;
+    }
+
+    fn pass(&mut self, ns: u64) {
+        if self.other_phases > 0 || self.working == 0 {
+            return;
+        }
+        self.rendered = true;
+        self.total_ns += ns;
+        self.clock += ns;
+        let ms = ns as f64 / NS_PER_MS;
+        match self.loops.last_mut().copied() {
+            Some(innermost) => self.time(innermost).self_ms += ms,
+            None => self.measured.unmatched_ms += ms,
         }
     }
 }
