@@ -6,13 +6,14 @@ use std::collections::HashMap;
 
 use super::counters::{Counters, is_memory};
 use super::event::Event;
+use super::names::Names;
 use super::scan::Raw;
 use super::spans::{NO_CPU, Span, Spans};
 use super::{Async, Counts, Key, Thread, Trace};
 
 /// Distinct names and threads that are told apart; the rest goes under [`FURTHER`].
 const MOST: usize = 100_000;
-/// Bytes of all names together.
+/// Bytes of the names of instants together.
 const MOST_TEXT: usize = 32 << 20;
 /// Beginnings that wait for their end.
 const MOST_OPEN: usize = 1_000_000;
@@ -26,9 +27,11 @@ pub(super) struct Building {
     opened: usize,
     thread_ids: HashMap<Vec<u8>, u32>,
     /// The thread of the last event: most events have the one before's.
-    last_thread: (Vec<u8>, u32),
+    last_thread: Option<([Vec<u8>; 2], u32)>,
     keys: Vec<Key>,
-    key_ids: HashMap<Vec<u8>, u32>,
+    key_ids: Names,
+    further_key: Option<u32>,
+    finder: LoopIds,
     text: usize,
     spans: Spans,
     asyncs: HashMap<Vec<u8>, Vec<i64>>,
@@ -37,7 +40,6 @@ pub(super) struct Building {
     others: HashMap<u8, u64>,
     instants: HashMap<Vec<u8>, u64>,
     processes: HashMap<String, String>,
-    scratch: Vec<u8>,
     pub(super) counts: Counts,
 }
 
@@ -189,24 +191,24 @@ impl Building {
     }
 
     fn thread(&mut self, event: &Event<'_>) -> u32 {
-        self.scratch.clear();
-        append(&mut self.scratch, event.pid);
-        self.scratch.push(0);
-        append(&mut self.scratch, event.tid);
-        if !self.threads.is_empty() && self.scratch == self.last_thread.0 {
-            return self.last_thread.1;
+        let place = [event.pid.bytes(), event.tid.bytes()];
+        if let Some((last, index)) = &self.last_thread
+            && last.iter().zip(place).all(|(a, b)| a == b)
+        {
+            return *index;
         }
-        let index = match self.thread_ids.get(&self.scratch) {
+        let joined = place.join(&0);
+        let index = match self.thread_ids.get(&joined) {
             Some(&index) => index,
-            None if self.threads.len() >= MOST || self.scratch.len() > 4096 => self.further_thread(),
+            None if self.threads.len() >= MOST || joined.len() > 4096 => self.further_thread(),
             None => {
                 let index = self.threads.len() as u32;
-                self.thread_ids.insert(self.scratch.clone(), index);
+                self.thread_ids.insert(joined, index);
                 self.add_thread(event.pid.text().into_owned(), event.tid.text().into_owned());
                 index
             }
         };
-        self.last_thread = (self.scratch.clone(), index);
+        self.last_thread = Some((place.map(<[u8]>::to_vec), index));
         index
     }
 
@@ -225,28 +227,26 @@ impl Building {
     }
 
     fn key(&mut self, event: &Event<'_>) -> u32 {
-        let has_loop = matches!(event.args, Raw::Structure(args) if memchr::memmem::find(args, b"\"loop_id\"").is_some());
-        let loop_id = if has_loop { event.argument(b"loop_id") } else { Raw::Nothing };
-        self.scratch.clear();
-        for part in [event.name, event.category, loop_id] {
-            append(&mut self.scratch, part);
-            self.scratch.push(0);
-        }
-        if let Some(&key) = self.key_ids.get(&self.scratch) {
-            return key;
-        }
-        let full = self.keys.len() >= MOST || self.text + self.scratch.len() > MOST_TEXT;
-        let key = if full { Key { name: FURTHER.into(), ..Key::default() } } else { key_of(event, loop_id) };
-        if full {
-            self.scratch = FURTHER.into();
-            if let Some(&key) = self.key_ids.get(&self.scratch) {
-                return key;
+        let loop_id = match event.args {
+            Raw::Structure(args) if self.finder.0.find(args).is_some() => event.argument(b"loop_id"),
+            _ => Raw::Nothing,
+        };
+        let parts = [event.name, event.category, loop_id].map(Raw::bytes);
+        let keys = &mut self.keys;
+        let new = || {
+            keys.push(key_of(event, loop_id));
+            keys.len() as u32 - 1
+        };
+        match self.key_ids.find_or_add(parts, new) {
+            Some(key) => key,
+            None => {
+                let keys = &mut self.keys;
+                *self.further_key.get_or_insert_with(|| {
+                    keys.push(Key { name: FURTHER.into(), ..Key::default() });
+                    keys.len() as u32 - 1
+                })
             }
         }
-        self.text += self.scratch.len();
-        self.key_ids.insert(self.scratch.clone(), self.keys.len() as u32);
-        self.keys.push(key);
-        self.keys.len() as u32 - 1
     }
 
     /// Sorts what was read.
@@ -289,9 +289,12 @@ fn duration(event: &Event<'_>) -> Option<u64> {
     }
 }
 
-fn append(to: &mut Vec<u8>, value: Raw<'_>) {
-    if let Raw::Text(raw) | Raw::Number(raw) = value {
-        to.extend_from_slice(raw);
+/// Finds the argument that most events do not have.
+struct LoopIds(memchr::memmem::Finder<'static>);
+
+impl Default for LoopIds {
+    fn default() -> Self {
+        LoopIds(memchr::memmem::Finder::new("\"loop_id\""))
     }
 }
 

@@ -40,6 +40,24 @@ pub(super) fn is_memory(event: &Event<'_>) -> bool {
 pub(super) struct Counters {
     known: HashMap<Vec<u8>, usize>,
     list: Vec<Counter>,
+    /// The device of the last memory event.
+    last: Option<Last>,
+}
+
+struct Last {
+    place: [Vec<u8>; 3],
+    series: [Option<usize>; 3],
+}
+
+impl Counter {
+    fn take_in(&mut self, number: f64, at_ns: i64) {
+        if self.values == 0 || number > self.max {
+            (self.max, self.max_at_ns) = (number, at_ns);
+        }
+        self.min = if self.values == 0 { number } else { self.min.min(number) };
+        self.values += 1;
+        self.last = number;
+    }
 }
 
 impl Counters {
@@ -51,62 +69,70 @@ impl Counters {
             name = format!("{name} {id}");
         }
         event.arguments(|key, value| {
-            if let Some(number) = value.number() {
-                self.add(event, &name, key, number);
+            if let Some(number) = value.number()
+                && let Some(index) = self.series(event, &name, key)
+            {
+                self.list[index].take_in(number, event.time.nanoseconds().unwrap_or(0));
             }
+            true
         });
     }
 
     /// The totals after an allocation, and its size.
     pub(super) fn memory(&mut self, event: &Event<'_>) {
-        let device = |key: &[u8]| event.argument(key).text().into_owned();
-        let kind = match device(b"Device Type").as_str() {
-            "0" | "" => "CPU".to_owned(),
-            "1" => format!("CUDA {}", device(b"Device Id")),
-            other => format!("device type {other} {}", device(b"Device Id")),
-        };
+        let (mut device, mut found) = ([Raw::Nothing; 2], [Raw::Nothing; 3]);
+        let mut missing = 5;
         event.arguments(|key, value| {
-            let wanted = matches!(key, b"Total Allocated" | b"Total Reserved" | b"Bytes");
-            if let Some(number) = value.number().filter(|_| wanted) {
-                self.add(event, &format!("[memory] {kind}"), key, number);
+            missing -= 1;
+            match key {
+                b"Device Type" => device[0] = value,
+                b"Device Id" => device[1] = value,
+                b"Total Allocated" => found[0] = value,
+                b"Total Reserved" => found[1] = value,
+                b"Bytes" => found[2] = value,
+                _ => missing += 1,
             }
+            missing > 0
         });
+        let place = [event.pid, device[0], device[1]].map(Raw::bytes);
+        if !self.last.as_ref().is_some_and(|last| last.place.iter().zip(place).all(|(a, b)| a == b)) {
+            let device = device.map(Raw::text);
+            let name = match &*device[0] {
+                "0" | "" => "[memory] CPU".to_owned(),
+                "1" => format!("[memory] CUDA {}", device[1]),
+                other => format!("[memory] device type {other} {}", device[1]),
+            };
+            let series = ["Total Allocated", "Total Reserved", "Bytes"].map(|s| self.series(event, &name, s.as_bytes()));
+            self.last = Some(Last { place: place.map(<[u8]>::to_vec), series });
+        }
+        let series = self.last.as_ref().map_or([None; 3], |last| last.series);
+        let at_ns = event.time.nanoseconds().unwrap_or(0);
+        for (index, value) in series.into_iter().zip(found) {
+            if let (Some(index), Some(number)) = (index, value.number()) {
+                self.list[index].take_in(number, at_ns);
+            }
+        }
     }
 
-    fn add(&mut self, event: &Event<'_>, name: &str, series: &[u8], number: f64) {
-        let at_ns = event.time.nanoseconds().unwrap_or(0);
+    fn series(&mut self, event: &Event<'_>, name: &str, series: &[u8]) -> Option<usize> {
         let pid = event.pid.text();
         let place = [pid.as_bytes(), b"\0", name.as_bytes(), b"\0", series].concat();
-        let index = match self.known.get(&place) {
-            Some(&index) => index,
-            None if self.list.len() >= MOST || place.len() > 4096 => return,
-            None => {
-                let series = Raw::Text(series).text().into_owned();
-                self.list.push(Counter {
-                    pid: pid.into_owned(),
-                    name: name.into(),
-                    series,
-                    max: number,
-                    max_at_ns: at_ns,
-                    min: number,
-                    ..Counter::default()
-                });
-                self.known.insert(place, self.list.len() - 1);
-                self.list.len() - 1
-            }
-        };
-        let counter = &mut self.list[index];
-        counter.values += 1;
-        counter.last = number;
-        counter.min = counter.min.min(number);
-        if number > counter.max {
-            (counter.max, counter.max_at_ns) = (number, at_ns);
+        if let Some(&index) = self.known.get(&place) {
+            return Some(index);
         }
+        if self.list.len() >= MOST || place.len() > 4096 {
+            return None;
+        }
+        let series = Raw::Text(series).text().into_owned();
+        self.list.push(Counter { pid: pid.into_owned(), name: name.into(), series, ..Counter::default() });
+        self.known.insert(place, self.list.len() - 1);
+        Some(self.list.len() - 1)
     }
 
     /// By process, name and series.
     pub(super) fn finish(mut self) -> Vec<Counter> {
         let place = |c: &Counter| (c.pid.clone(), c.name.clone(), c.series.clone());
+        self.list.retain(|c| c.values > 0);
         self.list.sort_by_key(place);
         self.list
     }

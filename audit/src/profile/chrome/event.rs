@@ -23,23 +23,28 @@ pub(super) struct Event<'a> {
     pub(super) args: Raw<'a>,
 }
 
+macro_rules! keys {
+    ($($name:ident $key:literal),*) => { $(const $name: u64 = scan::short($key);)* };
+}
+keys!(PH b"ph", NAME b"name", CAT b"cat", PID b"pid", TID b"tid", ID b"id", ID2 b"id2", TS b"ts", DUR b"dur", TTS b"tts", TDUR b"tdur", ARGS b"args");
+
 /// Reads the event that starts at `at` with its brace; also the place behind it.
 pub(super) fn event(bytes: &[u8], at: usize) -> Result<(Event<'_>, usize), Fault> {
     let mut event = Event::default();
     let end = scan::members(bytes, at, |key, at| {
         let (value, end) = scan::value(bytes, at)?;
-        match key {
-            b"ph" => event.phase = value,
-            b"name" => event.name = value,
-            b"cat" => event.category = value,
-            b"pid" => event.pid = value,
-            b"tid" => event.tid = value,
-            b"id" | b"id2" => event.id = value,
-            b"ts" => event.time = value,
-            b"dur" => event.duration = value,
-            b"tts" => event.thread_time = value,
-            b"tdur" => event.thread_duration = value,
-            b"args" => event.args = value,
+        match scan::short(key) {
+            PH => event.phase = value,
+            NAME => event.name = value,
+            CAT => event.category = value,
+            PID => event.pid = value,
+            TID => event.tid = value,
+            ID | ID2 => event.id = value,
+            TS => event.time = value,
+            DUR => event.duration = value,
+            TTS => event.thread_time = value,
+            TDUR => event.thread_duration = value,
+            ARGS => event.args = value,
             _ => {}
         }
         Ok(end)
@@ -67,21 +72,21 @@ impl<'a> Event<'a> {
             if key == wanted {
                 found = value;
             }
+            key != wanted
         });
         found
     }
 
-    /// Every argument in order.
-    pub(super) fn arguments(&self, mut each: impl FnMut(&'a [u8], Raw<'a>)) {
+    /// Every argument in order, while `each` wants more.
+    pub(super) fn arguments(&self, mut each: impl FnMut(&'a [u8], Raw<'a>) -> bool) {
         let Raw::Structure(args) = self.args else { return };
         if args.first() != Some(&b'{') {
             return;
         }
-        // They were checked as a part of the event.
+        // They were checked as a part of the event: the only fault is our own stop.
         let _ = scan::members(args, 0, |key, at| {
             let (value, end) = scan::value(args, at)?;
-            each(key, value);
-            Ok(end)
+            if each(key, value) { Ok(end) } else { Err(Fault::Bad) }
         });
     }
 }

@@ -1,12 +1,12 @@
 //! A file as a window that slides over it, so that its size does not matter. Unpacks gzip.
 //!
-//! Read and not mapped: a window of a megabyte stays in the cache of the processor, its pages are not counted as this
+//! Read and not mapped: a window of some hundred kilobytes stays in the cache of the processor, its pages are not counted as this
 //! process's memory, and a file that somebody shortens meanwhile is an end and no signal.
 
 use std::io::Read;
 
 /// Bytes read at once.
-const CHUNK: usize = 1 << 20;
+const CHUNK: usize = 1 << 18;
 /// The window does not grow beyond this: no event is as long.
 const LONGEST: usize = 64 << 20;
 

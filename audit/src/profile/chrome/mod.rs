@@ -13,6 +13,7 @@ mod building;
 mod counters;
 mod event;
 mod input;
+mod names;
 mod reader;
 mod scan;
 mod spans;

@@ -45,8 +45,20 @@ impl<'a> Raw<'a> {
         }
     }
 
+    /// As it stands in the file, without quotes.
+    pub(super) fn bytes(self) -> &'a [u8] {
+        match self {
+            Raw::Nothing => &[],
+            Raw::Text(raw) | Raw::Number(raw) | Raw::Structure(raw) => raw,
+        }
+    }
+
     pub(super) fn number(self) -> Option<f64> {
         let (Raw::Text(raw) | Raw::Number(raw)) = self else { return None };
+        let (digits, sign) = raw.strip_prefix(b"-").map_or((raw, 1.0), |rest| (rest, -1.0));
+        if digits.len() < 16 && !digits.is_empty() && digits.iter().all(u8::is_ascii_digit) {
+            return Some(sign * digits.iter().fold(0u64, |n, digit| 10 * n + u64::from(digit - b'0')) as f64);
+        }
         std::str::from_utf8(raw).ok()?.trim().parse().ok().filter(|n: &f64| n.is_finite())
     }
 
@@ -100,6 +112,20 @@ fn decoded(raw: &[u8]) -> Cow<'_, str> {
     }
 }
 
+/// Up to eight bytes of a key as one number, to be compared at once.
+#[inline]
+pub(super) const fn short(key: &[u8]) -> u64 {
+    if key.len() > 8 {
+        return 0;
+    }
+    let (mut word, mut at) = (0, 0);
+    while at < key.len() {
+        word = word << 8 | key[at] as u64;
+        at += 1;
+    }
+    word
+}
+
 /// Behind the blanks that start at `at`.
 #[inline]
 pub(super) fn blanks(bytes: &[u8], mut at: usize) -> usize {
@@ -110,7 +136,7 @@ pub(super) fn blanks(bytes: &[u8], mut at: usize) -> usize {
 }
 
 /// Behind the string whose text starts at `at`; `at` is behind the opening quote.
-#[inline]
+#[inline(always)]
 pub(super) fn string(bytes: &[u8], mut at: usize) -> Result<usize, Fault> {
     loop {
         // Eight bytes at once: a quote, a backslash or a control character stops the run.
@@ -144,6 +170,7 @@ fn stops(word: u64) -> u64 {
 }
 
 /// Behind the escape whose letter is at `at`.
+#[cold]
 fn escape(bytes: &[u8], at: usize) -> Result<usize, Fault> {
     match *bytes.get(at).ok_or(Fault::End)? {
         b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Ok(at + 1),
@@ -160,7 +187,7 @@ fn escape(bytes: &[u8], at: usize) -> Result<usize, Fault> {
 }
 
 /// The value that starts at `at`, and the place behind it.
-#[inline]
+#[inline(always)]
 pub(super) fn value(bytes: &[u8], at: usize) -> Result<(Raw<'_>, usize), Fault> {
     match *bytes.get(at).ok_or(Fault::End)? {
         b'"' => {
@@ -183,16 +210,16 @@ pub(super) fn value(bytes: &[u8], at: usize) -> Result<(Raw<'_>, usize), Fault> 
 fn skip(bytes: &[u8], at: usize, depth: usize) -> Result<usize, Fault> {
     match *bytes.get(at).ok_or(Fault::End)? {
         b'"' => string(bytes, at + 1),
-        b'{' if depth < DEPTH => {
-            members(bytes, at, |_, at| skip(bytes, at, depth + 1))
-        }
+        b'{' if depth < DEPTH => members(bytes, at, |_, at| skip(bytes, at, depth + 1)),
         b'[' if depth < DEPTH => {
             let mut at = blanks(bytes, at + 1);
             if bytes.get(at) == Some(&b']') {
                 return Ok(at + 1);
             }
             loop {
-                at = blanks(bytes, skip(bytes, at, depth + 1)?);
+                // Lists of empty lists are frequent.
+                at = if bytes.get(at..at + 2) == Some(b"[]") { at + 2 } else { skip(bytes, at, depth + 1)? };
+                at = blanks(bytes, at);
                 match *bytes.get(at).ok_or(Fault::End)? {
                     b',' => at = blanks(bytes, at + 1),
                     b']' => return Ok(at + 1),
@@ -208,7 +235,7 @@ fn skip(bytes: &[u8], at: usize, depth: usize) -> Result<usize, Fault> {
 
 /// Goes through the object that starts at `at`: `member` gets each key (as it stands between its quotes) and the place
 /// of its value, and tells the place behind that. Returns the place behind the object.
-#[inline]
+#[inline(always)]
 pub(super) fn members<'a>(
     bytes: &'a [u8],
     at: usize,
@@ -270,14 +297,19 @@ fn number(bytes: &[u8], mut at: usize) -> Result<usize, Fault> {
 
 /// `null`, `true`, `false`, and the words for what is no number that Python writes.
 fn word(bytes: &[u8], at: usize) -> Result<usize, Fault> {
-    for known in ["true", "false", "null", "NaN", "Infinity", "-Infinity"] {
-        let rest = &bytes[at..bytes.len().min(at + known.len())];
-        if rest == known.as_bytes() {
-            return Ok(at + known.len());
-        }
-        if known.as_bytes().starts_with(rest) {
-            return Err(Fault::End);
+    let known: &[u8] = match *bytes.get(at).ok_or(Fault::End)? {
+        b't' => b"true",
+        b'f' => b"false",
+        b'n' => b"null",
+        b'N' => b"NaN",
+        b'I' => b"Infinity",
+        b'-' => b"-Infinity",
+        _ => return Err(Fault::Bad),
+    };
+    for (place, letter) in (at..).zip(known) {
+        if bytes.get(place).ok_or(Fault::End)? != letter {
+            return Err(Fault::Bad);
         }
     }
-    Err(Fault::Bad)
+    Ok(at + known.len())
 }
