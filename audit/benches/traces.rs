@@ -29,7 +29,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let megabytes: u64 = std::env::args().skip(1).find_map(|a| a.parse().ok()).unwrap_or(1000);
     let file = tempfile::NamedTempFile::new()?;
     let (bytes, expected) = write_trace(file.as_file(), megabytes * 1_000_000)?;
-    println!("{:.0} MB, {} events, {} of them complete", bytes as f64 / 1e6, expected.events, expected.complete);
+    println!(
+        "{:.0} MB, {} events, {} of them complete",
+        bytes as f64 / 1e6,
+        expected.events,
+        expected.complete
+    );
     let speed = |seconds: f64| bytes as f64 / 1e6 / seconds;
     let (mut ours, mut with_times, mut bare, mut ratios) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut most = 0;
@@ -184,7 +189,8 @@ impl<'de> Deserialize<'de> for Events {
                 let mut counts = Counts::default();
                 while let Some(event) = seq.next_element::<Bare<'de>>()? {
                     counts.events += 1;
-                    counts.complete += u64::from(event.ph == "X" && event.ts + event.dur > 0.0 && !event.name.is_empty());
+                    counts.complete +=
+                        u64::from(event.ph == "X" && event.ts + event.dur > 0.0 && !event.name.is_empty());
                 }
                 Ok(Events(counts))
             }

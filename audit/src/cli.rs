@@ -51,6 +51,8 @@ pub enum Command {
     HotLoops(HotLoopsArgs),
     /// Phase B3: rank the hot loops by what working on them can give
     Backlog(BacklogArgs),
+    /// Sum up a Chrome trace of anybody: operators, Python functions, threads, peaks of memory
+    TraceTop(crate::phases::trace_top::TraceTopArgs),
     /// Show the phases of an initiative: what is done, what blocks what, and the command that comes next
     Status,
     /// Check the files of a stamp against its checksums

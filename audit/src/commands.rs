@@ -25,6 +25,9 @@ pub fn execute(cli: &Cli) -> Result<Exit> {
     if let Command::Verify { stamp } = &cli.command {
         return verify(stamp, cli.json);
     }
+    if let Command::TraceTop(args) = &cli.command {
+        return print(&phases::trace_top::trace_top(args, cli.json)?);
+    }
     let ctx = context(cli)?;
     match &cli.command {
         Command::Run(args) => {
@@ -53,7 +56,7 @@ pub fn execute(cli: &Cli) -> Result<Exit> {
             let text = if cli.json { pretty(&status)? } else { status.text(&ctx.root) };
             print(&text)
         }
-        Command::Verify { .. } | Command::Engine(_) => Ok(Exit::Pass), // dealt with before
+        Command::Verify { .. } | Command::TraceTop(_) | Command::Engine(_) => Ok(Exit::Pass), // dealt with before
     }
 }
 

@@ -28,7 +28,8 @@ pub(super) fn measure(path: &Path, index: &Index<'_>) -> Result<Measured, HotLoo
     let mut along = Along { meanings: meanings(&trace, index), measured, ..Along::default() };
     trace.walk(&mut along)?;
     along.thread(0);
-    let (mut measured, total_ms, threads) = (along.measured, along.total_ns as f64 / NS_PER_MS, along.threads);
+    let (mut measured, total_ms, threads) =
+        (along.measured, along.total_ns as f64 / NS_PER_MS, along.threads);
     if total_ms == 0.0 {
         measured.problems.push(format!("{}: no span of the render phase", path.display()));
     }

@@ -6,6 +6,7 @@ pub mod hot_loops;
 pub mod inventory;
 pub mod run;
 pub mod status;
+pub mod trace_top;
 
 use crate::config::Config;
 use crate::environment::Environment;

@@ -64,7 +64,13 @@ impl Building {
                 };
                 let cpu = event.thread_duration.nanoseconds().and_then(|ns| u64::try_from(ns).ok());
                 let (thread, key) = (self.thread(event), self.key(event));
-                self.span(Span { thread, key, start_ns, duration_ns: duration, cpu_ns: cpu.unwrap_or(NO_CPU) })?;
+                self.span(Span {
+                    thread,
+                    key,
+                    start_ns,
+                    duration_ns: duration,
+                    cpu_ns: cpu.unwrap_or(NO_CPU),
+                })?;
             }
             b'B' | b'E' => {
                 let Some(time) = event.time.nanoseconds() else {

@@ -102,7 +102,8 @@ impl Counters {
                 "1" => format!("[memory] CUDA {}", device[1]),
                 other => format!("[memory] device type {other} {}", device[1]),
             };
-            let series = ["Total Allocated", "Total Reserved", "Bytes"].map(|s| self.series(event, &name, s.as_bytes()));
+            let series = ["Total Allocated", "Total Reserved", "Bytes"]
+                .map(|s| self.series(event, &name, s.as_bytes()));
             self.last = Some(Last { place: place.map(<[u8]>::to_vec), series });
         }
         let series = self.last.as_ref().map_or([None; 3], |last| last.series);

@@ -174,7 +174,8 @@ impl Reader<'_, '_> {
             let from = self.input.at;
             let next = memchr::memchr(b'{', &self.input.bytes()[from..]);
             self.input.at = next.map_or(self.input.bytes().len(), |n| from + n);
-            let found = next.map(|_| event(self.input.bytes(), self.input.at).map(|(e, _)| e.phase != Raw::Nothing));
+            let found =
+                next.map(|_| event(self.input.bytes(), self.input.at).map(|(e, _)| e.phase != Raw::Nothing));
             match found {
                 Some(Ok(true)) => return true,
                 Some(Ok(false) | Err(Fault::Bad)) => self.input.at += 1,
