@@ -151,13 +151,17 @@ pub struct InventoryArgs {
 
 /// What `hot-loops` takes.
 #[derive(Debug, Args)]
+#[command(after_help = crate::phases::foreign::HELP)]
 pub struct HotLoopsArgs {
     /// The capture's stamp [default: the newest]
     #[arg(long, value_name = "STAMP")]
     pub capture: Option<PathBuf>,
-    /// The inventory's stamp [default: the newest]
+    /// The inventory's stamp [default: the newest]; for profiles of others also a source directory or a JSON file
     #[arg(long, value_name = "STAMP")]
     pub inventory: Option<PathBuf>,
+    /// Profiles of others.
+    #[command(flatten)]
+    pub others: crate::phases::foreign::OthersArgs,
     /// Smallest inclusive share of a row of its own, percent
     #[arg(long, value_name = "PERCENT", default_value = "1", value_parser = percent)]
     pub threshold: f64,

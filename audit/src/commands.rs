@@ -43,6 +43,16 @@ pub fn execute(cli: &Cli) -> Result<Exit> {
             let (done, _) = phases::capture::capture(&ctx, &settings(&ctx, args)?, args.outdir.as_deref())?;
             report(&ctx, cli.json, &done, None)
         }
+        Command::HotLoops(args) if args.others.given() => {
+            let (listed, outdir) = (args.inventory.as_deref(), args.outdir.as_deref());
+            let done = phases::foreign::foreign(&ctx, &args.others, listed, args.threshold, outdir)?;
+            let text = if cli.json {
+                pretty(&json!({ "reliable": false, "exit": 0, "done": done }))?
+            } else {
+                format!("{}Written  {}\n", phases::foreign::lines(&done), short(&ctx, &done.folder))
+            };
+            print(&text)
+        }
         Command::HotLoops(args) => {
             let (done, hot) = phases::hot_loops::hot_loops(&ctx, args, args.outdir.as_deref())?;
             report(&ctx, cli.json, &done, Some(&hot))

@@ -1,10 +1,12 @@
-//! Loops from our own spans: a span's thread time goes to the `loop_id` that it carries.
+//! Loops from spans: a span's thread time goes to the `loop_id` that it carries; in traces of others Python functions
+//! count for their loops.
 
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::{HotLoopsError, Index, Measured, SPANS, SourceSummary, Time};
-use crate::profile::chrome::{Span, Stack, Trace, Walk};
+use super::{HotLoopsError, Index, Measured, SPANS, TRACE, Time, python};
+use crate::profile::chrome::{ChromeError, Span, Stack, Trace, Walk};
+use crate::profile::top::idle_threads;
 
 /// Spans whose time is not of the render phase, with all that is inside them.
 const OTHER_PHASES: [&str; 2] = ["setup", "output"];
@@ -21,28 +23,71 @@ enum Meaning {
     Unknown,
 }
 
-/// Reads a trace and adds up its render phase.
+/// Reads a trace of our own and adds up its render phase.
 pub(super) fn measure(path: &Path, index: &Index<'_>) -> Result<Measured, HotLoopsError> {
     let trace = Trace::read(path)?;
-    let measured = Measured { problems: problems(path, &trace, index), ..Measured::default() };
-    let mut along = Along { meanings: meanings(&trace, index), measured, ..Along::default() };
-    trace.walk(&mut along)?;
-    along.thread(0);
-    let (mut measured, total_ms, threads) =
-        (along.measured, along.total_ns as f64 / NS_PER_MS, along.threads);
-    if total_ms == 0.0 {
+    let mut measured = Measured { problems: problems(path, &trace, index), ..Measured::default() };
+    measured.summary.name = SPANS.into();
+    measured.summary.method =
+        "wall time between the ends of our own spans, per thread; measured, not sampled".into();
+    measured = along(path, &trace, meanings(&trace, index), Vec::new(), measured)?;
+    if measured.total == 0.0 {
         measured.problems.push(format!("{}: no span of the render phase", path.display()));
     }
-    measured.summary = SourceSummary {
-        name: SPANS.into(),
-        file: path.to_owned(),
-        method: "wall time between the ends of our own spans, per thread; measured, not sampled".into(),
-        total_ms,
-        threads,
-        spans: Some(trace.counts.spans),
-        lost: Some(trace.counts.lost()),
-        ..SourceSummary::default()
-    };
+    Ok(measured)
+}
+
+/// Reads anybody's trace: all of its time counts, but for stacks of idle threads and for what recorders write about
+/// themselves.
+pub(super) fn measure_foreign(path: &Path, index: &Index<'_>) -> Result<Measured, HotLoopsError> {
+    let trace = Trace::read(path)?;
+    let mut measured = Measured::default();
+    measured.summary.name = TRACE.into();
+    measured.summary.method =
+        "wall time between the ends of spans, per thread; Python functions joined by file and name".into();
+    let counts = &trace.counts;
+    if !counts.whole() {
+        measured.problems.push(format!(
+            "{}: not whole: {} events lost{}",
+            path.display(),
+            counts.lost(),
+            if counts.cut {
+                format!(", cut off {} bytes before its end", counts.bytes_lost)
+            } else {
+                String::new()
+            }
+        ));
+    }
+    let joined = python::join(&trace, index, &mut measured);
+    let meanings = joined.into_iter().zip(&trace.keys).map(|(one, key)| match one {
+        Some(one) => Meaning::Loop(one),
+        None if key.category == "Trace" => Meaning::Container,
+        None => Meaning::Unknown,
+    });
+    let idle = idle_threads(&trace);
+    let measured = along(path, &trace, meanings.collect(), idle, measured)?;
+    Ok(measured)
+}
+
+fn along(
+    path: &Path,
+    trace: &Trace,
+    meanings: Vec<Meaning>,
+    idle: Vec<bool>,
+    measured: Measured,
+) -> Result<Measured, HotLoopsError> {
+    let io = |source| ChromeError::Io { path: path.to_owned(), source };
+    let mut along = Along { meanings, idle, measured, ..Along::default() };
+    trace.walk(&mut along).map_err(io)?;
+    along.threads += u64::from(along.rendered);
+    let Along { mut measured, total_ns, threads, .. } = along;
+    measured.total = total_ns as f64 / NS_PER_MS;
+    let summary = &mut measured.summary;
+    summary.file = path.to_owned();
+    summary.total_ms = Some(measured.total);
+    summary.threads = threads;
+    summary.spans = Some(trace.counts.spans);
+    summary.lost = Some(trace.counts.lost());
     Ok(measured)
 }
 
@@ -50,6 +95,9 @@ pub(super) fn measure(path: &Path, index: &Index<'_>) -> Result<Measured, HotLoo
 #[derive(Default)]
 struct Along {
     meanings: Vec<Meaning>,
+    /// Threads that do not count.
+    idle: Vec<bool>,
+    skip: bool,
     measured: Measured,
     total_ns: u64,
     threads: u64,
@@ -72,7 +120,8 @@ impl Along {
 }
 
 impl Walk for Along {
-    fn thread(&mut self, _: u32) {
+    fn thread(&mut self, thread: u32) {
+        self.skip = self.idle.get(thread as usize).copied().unwrap_or(false);
         self.threads += u64::from(self.rendered);
         self.rendered = false;
     }
@@ -82,6 +131,7 @@ impl Walk for Along {
             Meaning::OtherPhase => self.other_phases += 1,
             Meaning::Container => return,
             Meaning::Unknown => {}
+            Meaning::Loop(_) if self.skip => {}
             Meaning::Loop(one) => {
                 *self.measured.calls.entry(one).or_default() += 1;
                 self.loops.push(ticket, one);
@@ -103,7 +153,7 @@ impl Walk for Along {
                     if *times == 0 {
                         let ns = self.clock - *since;
                         self.open.remove(&one);
-                        self.time(one).inclusive_ms += ns as f64 / NS_PER_MS;
+                        self.time(one).inclusive += ns as f64 / NS_PER_MS;
                     }
                 }
             }
@@ -112,7 +162,7 @@ impl Walk for Along {
     }
 
     fn pass(&mut self, ns: u64) {
-        if self.other_phases > 0 || self.working == 0 {
+        if self.skip || self.other_phases > 0 || self.working == 0 {
             return;
         }
         self.rendered = true;
@@ -120,8 +170,8 @@ impl Walk for Along {
         self.clock += ns;
         let ms = ns as f64 / NS_PER_MS;
         match self.loops.last_mut().copied() {
-            Some(innermost) => self.time(innermost).self_ms += ms,
-            None => self.measured.unmatched_ms += ms,
+            Some(innermost) => self.time(innermost).own += ms,
+            None => self.measured.unmatched += ms,
         }
     }
 }

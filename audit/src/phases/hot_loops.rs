@@ -8,7 +8,7 @@ use crate::cli::HotLoopsArgs;
 use crate::exit::{AuditError, Result};
 use crate::gates::Verdict;
 use crate::hash;
-use crate::hot_loops::{self, HotLoops, Inputs};
+use crate::hot_loops::{self, HotLoops, Inputs, Others};
 use crate::inventory::Inventory;
 use crate::progress::Progress;
 use crate::report::summary::{LoopRow, Loops, Summary, summary};
@@ -69,6 +69,7 @@ pub fn hot_loops(ctx: &Context, args: &HotLoopsArgs, outdir: Option<&Path>) -> R
         inventory: &listed,
         samples: samples.is_file().then_some(samples.as_path()),
         trace: trace.is_file().then_some(trace.as_path()),
+        others: Others::default(),
         threshold_pct: args.threshold,
     };
     let hot = hot_loops::build(inputs).map_err(|e| AuditError::failed("joining profile and inventory", e))?;
@@ -296,7 +297,16 @@ pub(super) fn measured(hot: &HotLoops) -> Loops {
     Loops::Measured(source, rows.collect())
 }
 
-fn sources(hot: &HotLoops) -> String {
+/// 100 % of a source.
+fn amount(source: &hot_loops::SourceSummary) -> String {
+    match (source.total_ms, source.total_events, &source.event) {
+        (Some(ms), _, _) => format!("{ms:.1} ms on {} threads", source.threads),
+        (None, Some(n), Some(event)) => format!("{n} {event}"),
+        _ => "—".into(),
+    }
+}
+
+pub(super) fn sources(hot: &HotLoops) -> String {
     let count = |n: Option<u64>| n.map_or("—".into(), |n| n.to_string());
     let rows: Vec<Vec<String>> = hot
         .sources
@@ -306,7 +316,7 @@ fn sources(hot: &HotLoops) -> String {
             vec![
                 s.name.clone(),
                 s.method.clone(),
-                format!("{:.1} ms on {} threads", s.total_ms, s.threads),
+                amount(s),
                 count(s.samples.or(s.spans)),
                 count(s.idle_samples),
                 count(lost),

@@ -2,6 +2,7 @@
 
 pub mod backlog;
 pub mod capture;
+pub mod foreign;
 pub mod hot_loops;
 pub mod inventory;
 pub mod run;

@@ -473,7 +473,8 @@ totals: 1241
         assert_eq!(read.total, 20 + 7 + 1 + 100 + 700 + 300);
         assert_eq!(read.stated_total, Some(1241));
         let place = |p: &Position| (read.files[p.file as usize].as_str(), p.line, p.address);
-        let of_main: Vec<_> = read.costs.iter().filter(|(p, _)| p.function == 0).map(|(p, c)| (place(p), *c)).collect();
+        let of_main: Vec<_> =
+            read.costs.iter().filter(|(p, _)| p.function == 0).map(|(p, c)| (place(p), *c)).collect();
         assert_eq!(
             of_main,
             [(("file1.c", 16, 0x100), 20), (("file1.c", 16, 0x10b), 1), (("inlined.h", 5, 0x10a), 7)]
@@ -482,7 +483,10 @@ totals: 1241
         assert_eq!((place(&of(2).from), of(2).count, of(2).inclusive), (("file1.c", 17, 0x108), 3, 600));
         assert_eq!((place(&of(3).from), of(3).inclusive), (("file1.c", 49, 0x208), 300));
         let sin = &read.functions[3];
-        assert_eq!((read.objects[sin.object as usize].as_str(), read.files[sin.file as usize].as_str()), ("libm.so", "m.c"));
+        assert_eq!(
+            (read.objects[sin.object as usize].as_str(), read.files[sin.file as usize].as_str()),
+            ("libm.so", "m.c")
+        );
     }
 
     #[test]
@@ -494,7 +498,10 @@ totals: 1241
 
     #[test]
     fn nonsense_is_skipped_and_counted() {
-        let read = parse(&TEXT.replace("0x300 20 700", "0xzz 20 700\nwhat=is this\n0x300 20 -3\n+99999999999999999999 1 1"));
+        let read = parse(
+            &TEXT
+                .replace("0x300 20 700", "0xzz 20 700\nwhat=is this\n0x300 20 -3\n+99999999999999999999 1 1"),
+        );
         assert_eq!(read.skipped, 4);
         assert_eq!(read.total, 20 + 7 + 1 + 100 + 300);
         for text in ["", "GIF89a", "events: Ir\n", "fn=f\n1 2\n"] {
@@ -504,7 +511,8 @@ totals: 1241
 
     #[test]
     fn a_line_without_end_costs_only_itself() {
-        let read = parse(&TEXT.replace("fn=(2)\n0x200", &format!("desc: {}\nfn=(2)\n0x200", "x".repeat(200_000))));
+        let read =
+            parse(&TEXT.replace("fn=(2)\n0x200", &format!("desc: {}\nfn=(2)\n0x200", "x".repeat(200_000))));
         assert_eq!((read.skipped, read.total), (1, parse(TEXT).total));
     }
 

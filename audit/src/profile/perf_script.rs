@@ -121,8 +121,11 @@ impl Reader {
     /// in a colon, what stands before it, and the period and event after it.
     fn head(&mut self, line: &str) -> Option<()> {
         let words: Vec<&str> = line.split_whitespace().collect();
-        let time = words.iter().position(|w| w.strip_suffix(':').is_some_and(|t| t.parse::<f64>().is_ok_and(f64::is_finite)))?;
-        let thread = words[..time].iter().rev().find(|w| w.bytes().all(|b| b.is_ascii_digit() || b == b'/'))?;
+        let time = words
+            .iter()
+            .position(|w| w.strip_suffix(':').is_some_and(|t| t.parse::<f64>().is_ok_and(f64::is_finite)))?;
+        let thread =
+            words[..time].iter().rev().find(|w| w.bytes().all(|b| b.is_ascii_digit() || b == b'/'))?;
         let mut rest = words[time + 1..].iter();
         let mut event = *rest.next()?;
         let mut period = 1;
@@ -160,7 +163,8 @@ impl Reader {
             let offset = u64::from_str_radix(offset, 16).ok()?;
             Some((number(&mut self.functions, &mut self.found.functions, name), offset))
         });
-        let file = file.filter(|f| f.starts_with('/')).map(|f| number(&mut self.files, &mut self.found.files, f));
+        let file =
+            file.filter(|f| f.starts_with('/')).map(|f| number(&mut self.files, &mut self.found.files, f));
         let frame = Frame { address, file, function };
         let frames = &mut self.found.frames;
         let index = *self.frames.entry(frame).or_insert_with(|| {
@@ -236,7 +240,8 @@ prog 25194 14782.150000:     250000 cpu-clock:u:
 
     #[test]
     fn without_stacks_the_frame_stands_in_the_head() {
-        let text = "prog 7 1.5: 100 cycles:  5583 f+0x3 (/bin/prog)\nprog 7 1.6: cycles:  5584 f+0x4 (/bin/prog)\n";
+        let text =
+            "prog 7 1.5: 100 cycles:  5583 f+0x3 (/bin/prog)\nprog 7 1.6: cycles:  5584 f+0x4 (/bin/prog)\n";
         let read = PerfScript::parse(text.as_bytes()).unwrap().unwrap();
         let periods: Vec<u64> = read.stacks.iter().map(|(_, w)| w.period).collect();
         assert_eq!(periods, [100, 1]);

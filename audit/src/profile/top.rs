@@ -147,9 +147,8 @@ impl Top {
     /// # Errors
     /// Those of the temporary file that holds a large trace.
     pub fn of_trace(trace: &Trace, thread: Option<&str>) -> std::io::Result<Top> {
-        let window = window(&trace.threads);
-        let recording = window.map_or(0, |(from, to)| to.abs_diff(from));
-        let idle: Vec<bool> = trace.threads.iter().map(|t| is_idle(t, recording)).collect();
+        let recording = recording_ns(&trace.threads);
+        let idle = idle_threads(trace);
         let counts = |i: u32| {
             !idle[i as usize] && thread.is_none_or(|wanted| is_thread(&trace.threads[i as usize], wanted))
         };
@@ -162,6 +161,9 @@ impl Top {
             *categories.entry(key.category.clone()).or_default() += total.calls;
             let mut sum: Option<Share> = None;
             for (&thread, share) in &total.threads {
+                if key.category == RECORDER {
+                    continue;
+                }
                 covered[thread as usize] += share.self_ns;
                 if counts(thread) {
                     sum = Some(sum.unwrap_or_default().and(*share));
@@ -189,7 +191,7 @@ impl Top {
         }
         let first_below_script =
             sections.iter().find(|s| s.name == PYTHON).and_then(|s| first_below_script(&s.rows));
-        let threads = (0..).zip(&trace.threads).filter(|(i, t)| t.extent.spans > 0 && counts(*i));
+        let threads = (0..).zip(&trace.threads).filter(|(i, _)| covered[*i as usize] > 0 && counts(*i));
         Ok(Top {
             schema: SCHEMA,
             whole: trace.counts.whole(),
@@ -209,6 +211,8 @@ impl Top {
     }
 }
 
+/// Category of what `torch.profiler` writes about its own recording.
+const RECORDER: &str = "Trace";
 const PYTHON: &str = "python functions";
 
 /// Sections and the categories that belong to them; the last takes the rest.
@@ -231,10 +235,18 @@ fn is_thread(thread: &Thread, wanted: &str) -> bool {
     thread.tid == wanted || format!("{}/{}", thread.pid, thread.tid) == wanted || named(&thread.name)
 }
 
+/// Which threads only waited, by index into [`Trace::threads`].
+#[must_use]
+pub fn idle_threads(trace: &Trace) -> Vec<bool> {
+    let recording = recording_ns(&trace.threads);
+    trace.threads.iter().map(|t| is_idle(t, recording)).collect()
+}
+
 /// From the first start to the last end.
-fn window(threads: &[Thread]) -> Option<(i64, i64)> {
+fn recording_ns(threads: &[Thread]) -> u64 {
     let extents = || threads.iter().map(|t| &t.extent).filter(|e| e.spans > 0);
-    Some((extents().map(|e| e.first_start_ns).min()?, extents().map(|e| e.last_end_ns).max()?))
+    let (first, last) = (extents().map(|e| e.first_start_ns).min(), extents().map(|e| e.last_end_ns).max());
+    first.zip(last).map_or(0, |(first, last)| last.abs_diff(first))
 }
 
 fn idle_stacks(trace: &Trace, idle: &[bool], totals: &[super::chrome::SpanTotal]) -> Idle {
