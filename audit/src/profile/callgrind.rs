@@ -329,8 +329,9 @@ impl Reader {
                 self.expect = Expect::Call(to, count);
             }
             "jump" | "jcnd" => self.expect = Expect::Jump,
-            // names of no interest here: frames above, jump targets in other files
-            "frfn" | "jfi" | "jfn" => {}
+            // frames above and jump targets elsewhere are of no interest, but may give names their numbers
+            "frfn" | "jfn" => drop(self.function_names.name(value)?),
+            "jfi" => drop(self.file_names.name(value)?),
             _ => return None,
         }
         Some(())
@@ -434,7 +435,10 @@ cfi=(2) file2.c
 cfn=(3) func2
 calls=3 0x300 20
 +4 +1 600
-fi=(3) inlined.h
+jfi=(3) inlined.h
+jump=1 0x10a 5
+* *
+fi=(3)
 +2 5 7 3
 fe=(1)
 +1 16 1
