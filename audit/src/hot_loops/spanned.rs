@@ -133,9 +133,11 @@ impl Walk for Along {
             Meaning::Unknown => {}
             Meaning::Loop(_) if self.skip => {}
             Meaning::Loop(one) => {
-                *self.measured.calls.entry(one).or_default() += 1;
                 self.loops.push(ticket, one);
-                self.open.entry(one).or_insert((0, self.clock)).0 += 1;
+                let (times, _) = self.open.entry(one).or_insert((0, self.clock));
+                *times += 1;
+                // a function and a comprehension in it may stand for the same loop
+                *self.measured.calls.entry(one).or_default() += u64::from(*times == 1);
             }
         }
         self.working += 1;

@@ -207,9 +207,10 @@ impl Reader<'_, '_> {
     }
 }
 
-/// Behind the structure that starts at `at`, by counting brackets outside of strings; `None` when it does not end.
+/// Behind the structure that starts at `at`, by counting brackets outside of strings; `None` when it does not end, or when
+/// a bracket closes another kind.
 fn bracketed(bytes: &[u8], at: usize) -> Option<usize> {
-    let (mut depth, mut at) = (0usize, at);
+    let (mut open, mut at) = (Vec::new(), at);
     loop {
         let byte = *bytes.get(at)?;
         at += 1;
@@ -221,10 +222,13 @@ fn bracketed(bytes: &[u8], at: usize) -> Option<usize> {
                     _ => at += 1,
                 }
             },
-            b'{' | b'[' => depth += 1,
+            b'{' => open.push(b'}'),
+            b'[' => open.push(b']'),
             b'}' | b']' => {
-                depth = depth.saturating_sub(1);
-                if depth == 0 {
+                if open.pop() != Some(byte) {
+                    return None;
+                }
+                if open.is_empty() {
                     return Some(at);
                 }
             }

@@ -230,3 +230,126 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn thread_time_is_kept_beside_wall_time() {
+    let trace = parse(
+        r#"[{"ph":"X","ts":0,"dur":10,"tts":100,"tdur":8,"name":"f"},{"ph":"X","ts":2,"dur":6,"tts":101,"tdur":5,"name":"g"},
+            {"ph":"B","ts":20,"tts":200,"name":"h"},{"ph":"E","ts":30,"tts":203.5,"name":"h"},{"ph":"X","ts":40,"dur":1,"name":"i"}]"#,
+    );
+    let cpu = |name: &str| (share(&trace, name).cpu_ns, share(&trace, name).cpu_self_ns);
+    assert_eq!(cpu("f"), (Some(8000), Some(3000)));
+    assert_eq!(cpu("g"), (Some(5000), Some(5000)));
+    assert_eq!(cpu("h"), (Some(3500), Some(3500)));
+    assert_eq!(cpu("i"), (None, None));
+    assert_eq!(trace.counts.cpu_times, 3);
+}
+
+#[test]
+fn self_time_within_a_category_leaves_out_the_others() {
+    let trace = parse(
+        r#"[{"ph":"X","cat":"op","ts":0,"dur":10,"name":"a"},{"ph":"X","cat":"py","ts":2,"dur":6,"name":"p"},
+            {"ph":"X","cat":"op","ts":3,"dur":1,"name":"b"}]"#,
+    );
+    let own = |name: &str| (share(&trace, name).self_ns / 1000, share(&trace, name).category_self_ns / 1000);
+    assert_eq!((own("a"), own("p"), own("b")), ((4, 9), (5, 6), (1, 1)));
+}
+
+#[test]
+fn asynchronous_events_are_paired_by_id_across_threads() {
+    let trace = parse(
+        r#"[{"ph":"b","cat":"io","id":"0x1","tid":1,"ts":0,"name":"read"},{"ph":"b","cat":"io","id":"0x2","tid":1,"ts":1,"name":"read"},
+            {"ph":"n","cat":"io","id":"0x1","tid":1,"ts":1,"name":"read"},{"ph":"e","cat":"io","id":"0x1","tid":2,"ts":5,"name":"read"},
+            {"ph":"e","cat":"io","id":"0x2","tid":2,"ts":3,"name":"read"},{"ph":"e","cat":"io","id":"0x3","tid":2,"ts":3,"name":"read"},
+            {"ph":"S","id":7,"ts":0,"name":"old"},{"ph":"F","id":7,"ts":4,"name":"old"},{"ph":"b","id":"0x9","ts":9,"name":"open"}]"#,
+    );
+    let found: Vec<(&str, u64, u64)> = trace
+        .asyncs
+        .iter()
+        .map(|a| (trace.keys[a.key as usize].name.as_str(), a.calls, a.total_ns))
+        .collect();
+    assert_eq!(found, [("read", 2, 7000), ("old", 1, 4000)]);
+    assert_eq!((trace.counts.unmatched_ends, trace.counts.unclosed, trace.counts.spans), (1, 1, 0));
+}
+
+#[test]
+fn of_counters_the_extremes_are_kept() {
+    let trace = parse(
+        r#"[{"ph":"C","pid":1,"ts":1,"name":"heap","args":{"used":5,"free":"7"}},{"ph":"C","pid":1,"ts":2,"name":"heap","args":{"used":9.5}},
+            {"ph":"C","pid":1,"ts":3,"name":"heap","args":{"used":-1,"free":null}},
+            {"ph":"i","pid":1,"ts":4,"name":"[memory]","args":{"Device Type":1,"Device Id":0,"Bytes":-8,"Total Allocated":64,"Total Reserved":128}}]"#,
+    );
+    let found: Vec<(&str, &str, u64, f64, f64, f64)> = trace
+        .counters
+        .iter()
+        .map(|c| (c.name.as_str(), c.series.as_str(), c.values, c.min, c.max, c.last))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("[memory] CUDA 0", "Bytes", 1, -8.0, -8.0, -8.0),
+            ("[memory] CUDA 0", "Total Allocated", 1, 64.0, 64.0, 64.0),
+            ("[memory] CUDA 0", "Total Reserved", 1, 128.0, 128.0, 128.0),
+            ("heap", "free", 1, 7.0, 7.0, 7.0),
+            ("heap", "used", 3, -1.0, 9.5, -1.0),
+        ]
+    );
+    assert_eq!(trace.counters[4].max_at_ns, 2000);
+}
+
+#[test]
+fn a_packed_trace_is_the_same_and_may_be_cut_too() {
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut packer, NESTED.as_bytes()).unwrap();
+    let packed = packer.finish().unwrap();
+    let (plain, unpacked) = (parse(NESTED), Trace::parse(&packed).unwrap());
+    assert_eq!((&plain.threads, &plain.counts), (&unpacked.threads, &unpacked.counts));
+    for cut in 2..packed.len() {
+        if let Some(trace) = Trace::parse(&packed[..cut]) {
+            // of the last bytes nothing but the packer's own checksum is missing
+            assert!(trace.counts.cut || trace.counts.events == 7, "cut at {cut}");
+        }
+    }
+}
+
+#[test]
+fn after_a_broken_event_reading_goes_on_at_the_next() {
+    let good = r#"{"ph":"X","ts":0,"dur":1,"name":"a","args":{"x":{"y":1}}}"#;
+    for broken in [
+        r#"{"ph":"X","ts":1,"name":"no end"#,
+        r#"{"ph":"X","ts":1,"args":{"x":1"#,
+        r#"{"ph":"X","args":[1,2}"#,
+        r#"{"#,
+        r#""text","#,
+    ] {
+        let text = format!("[{good},\n{broken}\n,{good},{good}]");
+        let trace = parse(&text);
+        assert!(trace.counts.spans >= 2 && trace.counts.broken >= 1, "{broken}: {:?}", trace.counts);
+        assert!(trace.counts.events <= 4);
+    }
+}
+
+#[test]
+fn times_keep_their_nanoseconds() {
+    let trace = parse(
+        r#"[{"ph":"X","ts":693476729596.279,"dur":0.0006,"name":"a"},{"ph":"X","ts":-1.5,"dur":"2e3","name":"b"},
+            {"ph":"X","ts":99999999999999999999,"dur":1,"name":"c"},{"ph":"X","ts":1,"dur":-1,"name":"d"},{"ph":"X","ts":NaN,"name":"e"}]"#,
+    );
+    assert_eq!(trace.counts.broken, 2);
+    assert_eq!(trace.threads[0].extent.first_start_ns, -1500);
+    assert_eq!(share(&trace, "a").inclusive_ns, 1);
+    assert_eq!(share(&trace, "b").inclusive_ns, 2_000_000);
+}
+
+/// A file of many open or many distinct things stays small and quick.
+#[test]
+fn hostile_files_are_bounded() {
+    let nested = format!("[{}", "{\"a\":[".repeat(100_000));
+    assert!(parse(&nested).counts.cut);
+    let begun: String = (0..50_000).map(|i| format!(r#"{{"ph":"B","ts":{i},"name":"n{i}"}},"#)).collect();
+    assert_eq!(parse(&format!("[{begun}")).counts.unclosed, 50_000);
+    let overlapping: String =
+        (0..50_000).map(|i| format!(r#"{{"ph":"X","ts":{i},"dur":100000,"name":"n{}"}},"#, i % 7)).collect();
+    let trace = parse(&format!("[{overlapping}"));
+    assert_eq!(trace.totals().unwrap().iter().map(|t| t.total().self_ns).sum::<u64>(), us(149_999));
+}
