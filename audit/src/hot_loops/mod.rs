@@ -89,6 +89,10 @@ pub struct HotLoops {
     pub rows: Vec<HotLoop>,
     /// What makes the profile not whole; empty when it may be believed.
     pub problems: Vec<String>,
+    /// For a picture: ids of nested loops, outermost first, with the self time (or samples) of the innermost. Of the
+    /// primary source, where it has stacks; not in the JSON.
+    #[serde(skip)]
+    pub stacks: Vec<(Vec<String>, f64)>,
 }
 
 /// One source in numbers. What a source does not have is absent.
@@ -245,6 +249,8 @@ struct Measured {
     calls: HashMap<usize, u64>,
     /// What to say about a loop.
     remarks: HashMap<usize, String>,
+    /// Nested loops, innermost first, with their amount; nothing for unmatched time.
+    stacks: HashMap<Vec<usize>, f64>,
     problems: Vec<String>,
 }
 
@@ -268,6 +274,19 @@ pub fn build(inputs: Inputs<'_>) -> Result<HotLoops, HotLoopsError> {
     let all = [sampled, spanned, perf, counted, foreign];
     let mut sources: Vec<Measured> = all.into_iter().flatten().collect();
     let primary = sources.first().ok_or(HotLoopsError::NoSource)?.summary.name.clone();
+    let id = |&one: &usize| inputs.inventory.loops[one].loop_id.clone();
+    let stack = |(loops, amount): (Vec<usize>, f64)| match loops.as_slice() {
+        [] => (vec![UNMATCHED.to_owned()], amount),
+        loops => (loops.iter().rev().map(id).collect(), amount),
+    };
+    let mut stacks: Vec<(Vec<String>, f64)> = sources
+        .first_mut()
+        .map(|s| std::mem::take(&mut s.stacks))
+        .unwrap_or_default()
+        .into_iter()
+        .map(stack)
+        .collect();
+    stacks.sort_by(|a, b| a.0.cmp(&b.0));
     let rows = rows::rows(&mut sources, inputs.inventory, inputs.threshold_pct);
     Ok(HotLoops {
         schema: SCHEMA.into(),
@@ -276,7 +295,23 @@ pub fn build(inputs: Inputs<'_>) -> Result<HotLoops, HotLoopsError> {
         problems: sources.iter_mut().flat_map(|s| std::mem::take(&mut s.problems)).collect(),
         sources: sources.into_iter().map(|s| s.summary).collect(),
         rows,
+        stacks,
     })
+}
+
+impl HotLoops {
+    /// Which loops the time of the primary source lies in, as a flame graph; `None` when it has no stacks.
+    #[must_use]
+    pub fn flame_graph(&self, reliable: bool) -> Option<String> {
+        if self.stacks.is_empty() {
+            return None;
+        }
+        let mark = if reliable { "" } else { "UNRELIABLE: " };
+        let unit = self.sources.first().and_then(|s| s.event.as_deref()).unwrap_or("ms");
+        let title = format!("{mark}loops by {}", self.primary);
+        let stacks = self.stacks.iter().map(|(s, n)| (s.iter().map(String::as_str).collect(), *n));
+        Some(crate::report::flame::flame_graph(&title, unit, stacks))
+    }
 }
 
 /// The inventory with a way from ids to indices.

@@ -48,6 +48,7 @@ pub(super) fn measure(path: &Path, index: &Index<'_>) -> Result<Measured, HotLoo
             Some(innermost) => measured.loops.entry(*innermost).or_default().own += amount,
             None => measured.unmatched += amount,
         }
+        *measured.stacks.entry(loops).or_default() += amount;
     }
     let mut events: Vec<&str> = read.events.keys().map(String::as_str).collect();
     events.sort_unstable();

@@ -33,6 +33,7 @@ pub(super) fn measure(path: &Path, index: &Index<'_>) -> Result<Measured, HotLoo
             Some(innermost) => measured.loops.entry(*innermost).or_default().own += ms,
             None => measured.unmatched += ms,
         }
+        *measured.stacks.entry(loops).or_default() += ms;
     }
     Ok(measured)
 }

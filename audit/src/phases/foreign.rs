@@ -237,6 +237,9 @@ fn write(ctx: &Context, outdir: Option<&Path>, hot: HotLoops, keep: &[PathBuf]) 
     let mut json = Vec::new();
     hot.write_json(&mut json, false).map_err(|e| AuditError::failed("hot_loops.json", e))?;
     writer.write(&marked("hot_loops.json", false), json)?;
+    if let Some(picture) = hot.flame_graph(false) {
+        writer.write(&marked("loops.svg", false), picture)?;
+    }
     let verdict = PhaseVerdict {
         schema: VERDICT_SCHEMA.into(),
         phase: "b2".into(),

@@ -224,6 +224,13 @@ fn write(
     let mut json = Vec::new();
     hot.write_json(&mut json, reliable).map_err(|e| AuditError::failed(FILE, e))?;
     writer.write(&marked(FILE, reliable), json)?;
+    let picture = hot.flame_graph(reliable);
+    let shown = picture.as_ref().map_or(String::new(), |_| {
+        format!("\n![Loops by their share of samples]({})\n", marked("loops.svg", reliable))
+    });
+    if let Some(picture) = picture {
+        writer.write(&marked("loops.svg", reliable), picture)?;
+    }
     let line = headline(&hot);
     let verdict = PhaseVerdict {
         schema: VERDICT_SCHEMA.into(),
@@ -246,7 +253,7 @@ fn write(
         command: &ctx.command,
         environment: &ctx.environment,
         capture: Some(record),
-        own: format!("## Sources of the profile\n\n{}", sources(&hot)),
+        own: format!("## Sources of the profile\n\n{}{shown}", sources(&hot)),
         loops: measured(&hot),
         parents: &parents,
         previous: None,

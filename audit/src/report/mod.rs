@@ -2,7 +2,9 @@
 
 pub mod blockers;
 pub mod capture;
+pub mod flame;
 pub mod summary;
+pub mod timeline;
 
 /// A Markdown table.
 #[must_use]
