@@ -65,6 +65,8 @@ pub enum Command {
     History(crate::phases::history::HistoryArgs),
     /// Check this machine: what is there, what is missing, and what it is needed for
     Doctor,
+    /// Sum up a Chrome trace of anybody: operators, Python functions, threads, peaks of memory
+    TraceTop(crate::phases::trace_top::TraceTopArgs),
     /// Show the phases of an initiative: what is done, what blocks what, and the command that comes next
     Status,
     /// Remove old stamps, but not what newer ones build on
@@ -177,13 +179,17 @@ pub struct InventoryArgs {
 
 /// What `hot-loops` takes.
 #[derive(Debug, Args)]
+#[command(after_help = crate::phases::foreign::HELP)]
 pub struct HotLoopsArgs {
     /// The capture's stamp [default: the newest]
     #[arg(long, value_name = "STAMP")]
     pub capture: Option<PathBuf>,
-    /// The inventory's stamp [default: the newest]
+    /// The inventory's stamp [default: the newest]; for profiles of others also a source directory or a JSON file
     #[arg(long, value_name = "STAMP")]
     pub inventory: Option<PathBuf>,
+    /// Profiles of others.
+    #[command(flatten)]
+    pub others: crate::phases::foreign::OthersArgs,
     /// Smallest inclusive share of a row of its own, percent
     #[arg(long, value_name = "PERCENT", default_value = "1", value_parser = percent)]
     pub threshold: f64,

@@ -34,6 +34,9 @@ pub fn execute(cli: &Cli) -> Result<Exit> {
             text
         });
     }
+    if let Command::TraceTop(args) = &cli.command {
+        return print(&phases::trace_top::trace_top(args, cli.json)?);
+    }
     let ctx = context(cli)?;
     match &cli.command {
         Command::Run(args) => {
@@ -102,6 +105,16 @@ pub fn execute(cli: &Cli) -> Result<Exit> {
             Ok(if phases::doctor::usable(&found) { Exit::Pass } else { Exit::Failed })
         }
         Command::Suite(args) => suite(&ctx, cli.json, args),
+        Command::HotLoops(args) if args.others.given() => {
+            let (listed, outdir) = (args.inventory.as_deref(), args.outdir.as_deref());
+            let done = phases::foreign::foreign(&ctx, &args.others, listed, args.threshold, outdir)?;
+            let text = if cli.json {
+                pretty(&json!({ "reliable": false, "exit": 0, "done": done }))?
+            } else {
+                format!("{}Written  {}\n", phases::foreign::lines(&done), short(&ctx, &done.folder))
+            };
+            print(&text)
+        }
         Command::HotLoops(args) => {
             let (done, hot) = phases::hot_loops::hot_loops(&ctx, args, args.outdir.as_deref())?;
             report(&ctx, cli.json, &done, Some(&hot))
@@ -124,7 +137,9 @@ pub fn execute(cli: &Cli) -> Result<Exit> {
             let pruned = phases::prune::prune(&ctx, args)?;
             print(&if cli.json { pretty(&pruned)? } else { pruned.text() })
         }
-        Command::Verify { .. } | Command::Init(_) | Command::Engine(_) => Ok(Exit::Pass), // dealt with before
+        Command::Verify { .. } | Command::Init(_) | Command::TraceTop(_) | Command::Engine(_) => {
+            Ok(Exit::Pass) // dealt with before
+        }
     }
 }
 

@@ -8,6 +8,7 @@ pub mod diagnose;
 pub mod doctor;
 pub mod engines;
 pub mod history;
+pub mod foreign;
 pub mod hot_loops;
 pub mod init;
 pub mod inventory;
@@ -15,6 +16,7 @@ pub mod prune;
 pub mod run;
 pub mod status;
 pub mod suite;
+pub mod trace_top;
 
 use crate::config::Config;
 use crate::environment::Environment;

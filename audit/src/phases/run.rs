@@ -32,6 +32,7 @@ pub fn run(ctx: &Context, settings: &Settings, outdir: Option<&Path>) -> Result<
         return Ok(outcome);
     }
     let args = HotLoopsArgs {
+        others: Default::default(),
         capture: Some(b1.stamp.clone()),
         inventory: Some(a.stamp.clone()),
         threshold: 1.0,

@@ -4,7 +4,9 @@ pub mod blockers;
 pub mod capture;
 pub mod parity;
 pub mod suite;
+pub mod flame;
 pub mod summary;
+pub mod timeline;
 
 /// A Markdown table.
 #[must_use]
