@@ -46,7 +46,7 @@ pub enum Command {
     /// Write an audit.toml for a pair of engines, by asking or from flags
     Init(crate::phases::init::InitArgs),
     /// Phase A: list every loop of the sources
-    Inventory(InventoryArgs),
+    Inventory(crate::phases::inventory::InventoryArgs),
     /// Phase B1: render with both engines, judge parity, take times and a profile
     Capture(CaptureArgs),
     /// Compare two image files: metrics, gates, verdict, pictures
@@ -67,6 +67,10 @@ pub enum Command {
     Doctor,
     /// Sum up a Chrome trace of anybody: operators, Python functions, threads, peaks of memory
     TraceTop(crate::phases::trace_top::TraceTopArgs),
+    /// Phase C: what is needed to change one loop: its design page, and a bench of its stage
+    Packet(crate::phases::packet::PacketArgs),
+    /// Phase D: what a change did: two captures that pass, times with intervals, loop by loop
+    Compare(crate::phases::compare::CompareArgs),
     /// Show the phases of an initiative: what is done, what blocks what, and the command that comes next
     Status,
     /// Remove old stamps, but not what newer ones build on
@@ -165,16 +169,6 @@ pub struct CaptureArgs {
     /// A case of one's own: arguments for both engines
     #[arg(last = true, value_name = "ARGS")]
     pub args: Vec<OsString>,
-}
-
-/// What `inventory` takes.
-#[derive(Debug, Args)]
-pub struct InventoryArgs {
-    /// Files and directories [default: `[inventory] paths` of audit.toml]
-    pub paths: Vec<PathBuf>,
-    /// Write the stamp into this very folder
-    #[arg(long, value_name = "DIR")]
-    pub outdir: Option<PathBuf>,
 }
 
 /// What `hot-loops` takes.

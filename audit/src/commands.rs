@@ -45,7 +45,7 @@ pub fn execute(cli: &Cli) -> Result<Exit> {
             report_run(&ctx, cli.json, &outcome)
         }
         Command::Inventory(args) => {
-            let done = phases::inventory::inventory(&ctx, &args.paths, args.outdir.as_deref())?;
+            let done = phases::inventory::inventory(&ctx, args, args.outdir.as_deref())?;
             report(&ctx, cli.json, &done, None)
         }
         Command::Capture(args) => {
@@ -128,6 +128,8 @@ pub fn execute(cli: &Cli) -> Result<Exit> {
             print(&text)?;
             Ok(exit)
         }
+        Command::Packet(args) => report(&ctx, cli.json, &phases::packet::packet(&ctx, args)?, None),
+        Command::Compare(args) => report(&ctx, cli.json, &phases::compare::compare(&ctx, args)?.0, None),
         Command::Status => {
             let status = phases::status::status(&ctx)?;
             let text = if cli.json { pretty(&status)? } else { status.text(&ctx.root) };

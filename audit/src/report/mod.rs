@@ -2,9 +2,9 @@
 
 pub mod blockers;
 pub mod capture;
+pub mod flame;
 pub mod parity;
 pub mod suite;
-pub mod flame;
 pub mod summary;
 pub mod timeline;
 
