@@ -2,12 +2,14 @@
 //! because each would see the others at work; every image must be the plain render's, bit by bit.
 
 use super::model::{Capture, SizeResult};
-use super::{Log, Settings};
+use super::{Log, Role, Settings};
 use crate::case::Case;
-use crate::engines::render::{self, Extras, Rendered};
+use crate::engines::render::{Extras, Rendered};
 use crate::exit::Result;
-use crate::images::Image;
+use crate::profile::chrome::Trace;
 use crate::progress::Progress;
+use crate::report::flame::{flame_graph, folded};
+use crate::report::timeline::timeline;
 use crate::stamp::Writer;
 use std::path::{Path, PathBuf};
 
@@ -64,14 +66,8 @@ pub(super) fn run(
     out.profiled_image_identical = Some(true);
     for pass in passes {
         progress.step(&format!("{label}: {}, {} renders in one process", pass.what, pass.extras.repeat + 1));
-        let run = render::render(
-            &settings.candidate,
-            case,
-            &settings.candidate_args,
-            &pass.extras,
-            &settings.conditions,
-        )?;
-        log.add(&format!("{label}: {}", pass.what), &run, &settings.blocking_patterns);
+        let what = format!("{label}: {}", pass.what);
+        let run = super::render(settings, Role::Candidate, case, &pass.extras, &what, log)?;
         if !plain.is_some_and(|plain| same_bytes(plain, &run.image())) {
             out.profiled_image_identical = Some(false);
             log.profile_problems.push(format!(
@@ -81,6 +77,9 @@ pub(super) fn run(
         }
         let file = (pass.result)(&run);
         if file.is_file() {
+            if let Some((name, picture)) = picture(pass.file, &file, &label) {
+                stamp.write(&format!("{folder}/{name}"), picture)?;
+            }
             stamp.take(&format!("{folder}/{}", pass.file), &file)?;
         } else {
             log.profile_problems.push(format!("{label}: {} was not written", pass.file));
@@ -95,9 +94,23 @@ pub(super) fn run(
     Ok(())
 }
 
-fn same_bytes(a: &Path, b: &Path) -> bool {
-    match (Image::open(a), Image::open(b)) {
-        (Ok(a), Ok(b)) => a.bytes() == b.bytes(),
-        _ => false,
+/// What people look at instead of the file; none where it cannot be made, because the file is what counts.
+fn picture(name: &str, file: &Path, label: &str) -> Option<(&'static str, String)> {
+    match name {
+        "trace.json" => {
+            let trace = Trace::read(file).ok()?;
+            Some(("timeline.svg", timeline(&format!("{label}: spans of one render"), &trace).ok()?))
+        }
+        "functions.folded" => {
+            let text = std::fs::read_to_string(file).ok()?;
+            let title = format!("{label}: functions of the render phase");
+            Some(("functions.svg", flame_graph(&title, "samples", folded(&text))))
+        }
+        _ => None,
     }
+}
+
+fn same_bytes(a: &Path, b: &Path) -> bool {
+    let sum = |path| crate::hash::file(path).ok();
+    sum(a).is_some() && sum(a) == sum(b)
 }

@@ -5,6 +5,7 @@
 //!   the end (`chains.rs` states the rule); rayon chains. Also inside macro calls and `macro_rules!`
 //!   bodies, whose tokens are parsed again (`macros.rs`).
 //! - C: `for`, `while`, `do`, also inside `#define` bodies that hold the whole loop.
+//! - Python: `for`, `while`, comprehensions, generator expressions that something runs (`python.rs`).
 //!
 //! Not listed, because their loop is not in the source read: loops inside library calls (`sort`, `fill`,
 //! `memcpy`, `Vec::extend(v)`), lazy chains that nothing consumes here, recursion, and `goto` loops.
@@ -24,6 +25,7 @@ mod lookup;
 mod macros;
 mod methods;
 mod output;
+mod python;
 mod rust;
 mod scan;
 mod summary;
@@ -154,6 +156,8 @@ pub enum Language {
     Rust,
     /// `.c` and `.h`
     C,
+    /// `.py` and `.pyi`
+    Python,
 }
 
 /// Kinds of loops.
@@ -172,6 +176,8 @@ pub enum LoopKind {
     Iterator,
     /// The same over a rayon iterator
     Rayon,
+    /// Python's comprehensions, and generator expressions that are run where they stand
+    Comprehension,
 }
 
 /// Whether a loop needs work. Evidence decides, and its text says which.
@@ -241,12 +247,13 @@ pub enum InventoryError {
 }
 
 impl Language {
-    /// `rust` or `c`, as in the JSON form.
+    /// `rust`, `c` or `python`, as in the JSON form.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Rust => "rust",
             Self::C => "c",
+            Self::Python => "python",
         }
     }
 }
@@ -262,6 +269,7 @@ impl LoopKind {
             Self::Do => "do",
             Self::Iterator => "iterator",
             Self::Rayon => "rayon",
+            Self::Comprehension => "comprehension",
         }
     }
 }
