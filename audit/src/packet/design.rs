@@ -134,8 +134,11 @@ fn shapes(page: &mut String, packet: &Packet<'_>) -> std::fmt::Result {
     if let Some(row) = packet.row {
         writeln!(
             page,
-            "- measured: {:.1} % self, {:.1} % with what is inside it ({:.1} ms thread time); source `{}`",
-            row.self_pct, row.time_pct, row.self_ms, row.source
+            "- measured: {:.1} % self, {:.1} % with what is inside it ({}); source `{}`",
+            row.self_pct,
+            row.time_pct,
+            row.self_ms.map_or("counted in events".to_owned(), |ms| format!("{ms:.1} ms thread time")),
+            row.source
         )?;
     } else {
         writeln!(page, "- measured: no row in the profile: below its threshold")?;

@@ -67,9 +67,15 @@ pub(super) fn run(
         case::split_words("the candidate's arguments", &after.candidate_args)?,
     ];
     let conditions = Conditions {
-        limits: Limits { time: Duration::from_secs(3600), memory: environment::memory(), output: 4 << 20 },
+        limits: Limits {
+            time: Duration::from_secs(3600),
+            memory: environment::memory(),
+            output: 4 << 20,
+            ..Limits::default()
+        },
         threads: after.threads,
         in_place: None,
+        inherited: render::Inherited::Allowed,
         environment: Vec::new(),
     };
     let mut samples: Vec<Samples> = Vec::new();
@@ -166,16 +172,17 @@ fn instructions(
     let mut counts = [0; 2];
     for (which, program) in programs.iter().enumerate() {
         let mut engine = program.clone();
-        let mut prefix: Vec<OsString> =
-            ["--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]
-                .map(OsString::from)
+        let counted = engine
+            .identity
+            .program
+            .to_str()
+            .ok_or("the program's path is not text, which valgrind's command line here needs")?;
+        let mut command: Vec<String> =
+            ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null", counted]
+                .map(str::to_owned)
                 .to_vec();
-        prefix.push(engine.identity.program.clone().into_os_string());
-        prefix.append(&mut engine.prefix);
-        if engine.kind != Kind::Program {
-            prefix.push("--".into());
-        }
-        engine.prefix = prefix;
+        command.extend_from_slice(engine.definition.command.get(1..).unwrap_or_default());
+        engine.definition.command = command;
         engine.identity.program.clone_from(&valgrind);
         // what the Rust engine is asked for besides the image would change the count
         engine.kind = Kind::Program;

@@ -83,9 +83,10 @@ fn change(id: &str, before: &Times, after: &Times) -> LoopChange {
         let source = times.hot.sources.iter().find(|s| s.name == times.hot.primary);
         let interval = source.and_then(|s| {
             let (low, high) = interval::wilson(row.self_pct / 100.0, s.samples? as f64)?;
-            Some((low * s.total_ms / times.renders, high * s.total_ms / times.renders))
+            let render_ms = s.total_ms? / times.renders;
+            Some((low * render_ms, high * render_ms))
         });
-        Some((row.self_ms / times.renders, interval))
+        Some((row.self_ms? / times.renders, interval))
     };
     let (b, a) = (own(before), own(after));
     let shown = match (b.as_ref().and_then(|b| b.1), a.as_ref().and_then(|a| a.1)) {
