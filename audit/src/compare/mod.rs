@@ -100,7 +100,7 @@ pub struct LoopChange {
     /// The same after.
     pub after_ms: Option<f64>,
     /// 95 % intervals of both.
-    pub intervals: (Option<(f64, f64)>, Option<(f64, f64)>),
+    pub intervals: [Option<(f64, f64)>; 2],
     /// Whether the intervals are apart.
     pub shown: Shown,
     /// `edited`, `new`, `gone` or empty.

@@ -121,8 +121,8 @@ fn change(one: &LoopChange) -> String {
     format!(
         "| `{}` | {} | {} | {} | {} |",
         one.loop_id,
-        time(one.before_ms, one.intervals.0),
-        time(one.after_ms, one.intervals.1),
+        time(one.before_ms, one.intervals[0]),
+        time(one.after_ms, one.intervals[1]),
         one.shown.text(),
         one.text
     )

@@ -47,7 +47,7 @@ impl Machine {
         let clock = clock.map_or("not known".to_string(), |hz| format!("{:.2} GHz", hz / 1e9));
         let basis = format!(
             "bandwidth: triad a = b + s·c over three arrays of {} MiB, one thread, best of {ROUNDS}, measured now; peak: clock {clock} × {lanes} lanes of f64 ({instruction_set}) × 2 units × 2 for multiply-add, an upper bound",
-            VALUES * 8 >> 20
+            (VALUES * 8) >> 20
         );
         Self { bandwidth, peak_flops, basis }
     }

@@ -243,4 +243,24 @@ t.c:3:5: remark: loop not vectorized [-Rpass-missed=loop-vectorize]
         );
         assert_eq!(interleaved[0].as_ref().unwrap().state, CodeState::Scalar);
     }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::test_runner::Config::with_cases(128))]
+
+        /// Any text is a report: no panic, and no verdict on loops that it does not name.
+        #[test]
+        fn garbage(words in proptest::collection::vec(proptest::sample::select(vec![
+            "t.c:2:23: ", "t.c:3:23: ", "t.c:99999999999:1: ", "u.c:2:1: ", "optimized: loop vectorized using ", "32 byte vectors",
+            "99999999999 byte", "missed: couldn't vectorize loop", "missed: not vectorized: ", "note: fold-left", "remark: ",
+            "vectorized loop (vectorization width: ", "4, ", "vscale x ", "loop not vectorized: ", "[-Rpass-missed]", ":", "\n", "é",
+        ]), 0..60)) {
+            let text = words.concat();
+            for style in [Style::Gcc, Style::Clang] {
+                let codes = read(style, &text);
+                proptest::prop_assert_eq!(codes.len(), 2);
+                let named = text.contains("t.c:2:23:") || text.contains("t.c:3:23:");
+                proptest::prop_assert!(named || codes.iter().all(Option::is_none));
+            }
+        }
+    }
 }

@@ -114,7 +114,7 @@ impl Function {
                 self.arithmetic.insert(result, operands());
             }
         }
-        if read.class == Class::Other && !(read.width.lanes > 1) && read.callee.is_none() {
+        if read.class == Class::Other && read.width.lanes <= 1 && read.callee.is_none() {
             // of no weight, but its place says which loop the block belongs to
             if instruction::attached(line, "!dbg").is_none() {
                 return;

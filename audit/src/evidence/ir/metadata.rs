@@ -167,9 +167,9 @@ fn file(text: &str) -> Option<Node> {
 
 /// The value of a field, outside of strings: everything from after `name: `.
 fn field<'t>(text: &'t str, name: &str) -> Option<&'t str> {
-    let (mut quoted, bytes) = (false, text.as_bytes());
-    for at in 0..bytes.len() {
-        match bytes[at] {
+    let mut quoted = false;
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
             b'"' => quoted = !quoted,
             b'(' | b' ' if !quoted => {
                 let found = text.get(at + 1..).and_then(|t| t.strip_prefix(name)?.strip_prefix(": "));

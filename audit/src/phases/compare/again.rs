@@ -16,8 +16,8 @@ use std::time::Duration;
 
 /// What was measured.
 pub(super) struct Taken {
-    /// Size, name of the time, samples before and after.
-    samples: Vec<(u32, &'static str, Vec<f64>, Vec<f64>)>,
+    /// By size and time.
+    samples: Vec<Samples>,
     /// How it was done.
     pub(super) text: String,
     pub(super) instructions: Option<Instructions>,
@@ -27,13 +27,21 @@ pub(super) struct Taken {
 impl Taken {
     /// The ratio of one time.
     pub(super) fn ratio(&self, size: u32, name: &str) -> Option<Ratio> {
-        let (.., before, after) = self.samples.iter().find(|(s, n, ..)| *s == size && *n == name)?;
+        let [before, after] = &self.samples.iter().find(|s| s.size == size && s.name == name)?.of;
         paired(
             before,
             after,
             "again: both programs in turns, first one then the other; Student's t on the logarithms of the ratios of each round",
         )
     }
+}
+
+/// One time of one size, of both programs.
+struct Samples {
+    size: u32,
+    name: &'static str,
+    /// Before, then after.
+    of: [Vec<f64>; 2],
 }
 
 /// One run of one program.
@@ -70,7 +78,7 @@ pub(super) fn run(
         inherited: render::Inherited::Allowed,
         environment: Vec::new(),
     };
-    let mut samples: Vec<(u32, &'static str, Vec<f64>, Vec<f64>)> = Vec::new();
+    let mut samples: Vec<Samples> = Vec::new();
     for size in &after.sizes {
         let case = plain.sized(size.sized.then_some(size.numbers.size));
         for round in 0..args.rounds {
@@ -85,15 +93,17 @@ pub(super) fn run(
                     args.rounds
                 ));
                 for run in timed(&programs[which], &case, &more[which], &conditions)? {
-                    let key = |s: &&mut (u32, &'static str, Vec<f64>, Vec<f64>)| {
-                        s.0 == size.numbers.size && s.1 == run.name
-                    };
-                    if samples.iter_mut().find(key).is_none() {
-                        samples.push((size.numbers.size, run.name, Vec::new(), Vec::new()));
-                    }
-                    if let Some(entry) = samples.iter_mut().find(key) {
-                        if which == 0 { &mut entry.2 } else { &mut entry.3 }.push(run.seconds);
-                    }
+                    let found =
+                        samples.iter().position(|s| s.size == size.numbers.size && s.name == run.name);
+                    let at = found.unwrap_or_else(|| {
+                        samples.push(Samples {
+                            size: size.numbers.size,
+                            name: run.name,
+                            of: [Vec::new(), Vec::new()],
+                        });
+                        samples.len() - 1
+                    });
+                    samples[at].of[which].push(run.seconds);
                 }
             }
         }

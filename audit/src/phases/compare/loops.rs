@@ -106,7 +106,7 @@ fn change(id: &str, before: &Times, after: &Times) -> LoopChange {
         loop_id: id.to_string(),
         before_ms: b.as_ref().map(|b| b.0),
         after_ms: a.as_ref().map(|a| a.0),
-        intervals: (b.and_then(|b| b.1), a.and_then(|a| a.1)),
+        intervals: [b.and_then(|b| b.1), a.and_then(|a| a.1)],
         shown,
         text: text.into(),
     }
