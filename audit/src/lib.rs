@@ -16,7 +16,6 @@ pub mod gates;
 pub mod hash;
 pub mod hot_loops;
 pub mod image_cache;
-pub mod images;
 pub mod interrupt;
 pub mod inventory;
 pub mod ledger;
