@@ -2,6 +2,7 @@
 
 pub mod backlog;
 pub mod capture;
+pub mod diff;
 pub mod engines;
 pub mod hot_loops;
 pub mod init;
