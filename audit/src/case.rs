@@ -104,6 +104,7 @@ pub struct Input {
     /// `declared` (named by an argument) or `observed` (seen to be there without being named).
     pub kind: String,
     /// Where it is.
+    #[serde(with = "crate::paths")]
     pub path: PathBuf,
     /// Its length in bytes.
     pub size: u64,

@@ -59,6 +59,8 @@ pub enum Command {
     Backlog(BacklogArgs),
     /// Show the phases of an initiative: what is done, what blocks what, and the command that comes next
     Status,
+    /// Remove old stamps, but not what newer ones build on
+    Prune(crate::phases::prune::PruneArgs),
     /// Check the files of a stamp against its checksums
     Verify {
         /// The stamp's folder

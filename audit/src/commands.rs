@@ -11,7 +11,7 @@ use crate::gates::Verdict;
 use crate::hot_loops::HotLoops;
 use crate::phases::suite::SuiteArgs;
 use crate::phases::{self, Context, Done, engines};
-use crate::{case, environment, stamp};
+use crate::{case, environment, paths, stamp};
 use serde_json::json;
 use std::ffi::OsString;
 use std::io::Write;
@@ -28,7 +28,11 @@ pub fn execute(cli: &Cli) -> Result<Exit> {
     if let Command::Init(args) = &cli.command {
         let file = phases::init::init(args, cli.initiative.as_deref())?;
         let text = format!("wrote {}\nNext     bragg-audit capture\n", file.display());
-        return print(&if cli.json { pretty(&json!({ "file": file, "exit": 0 }))? } else { text });
+        return print(&if cli.json {
+            pretty(&json!({ "file": paths::text(&file), "exit": 0 }))?
+        } else {
+            text
+        });
     }
     let ctx = context(cli)?;
     match &cli.command {
@@ -64,6 +68,10 @@ pub fn execute(cli: &Cli) -> Result<Exit> {
             let status = phases::status::status(&ctx)?;
             let text = if cli.json { pretty(&status)? } else { status.text(&ctx.root) };
             print(&text)
+        }
+        Command::Prune(args) => {
+            let pruned = phases::prune::prune(&ctx, args)?;
+            print(&if cli.json { pretty(&pruned)? } else { pruned.text() })
         }
         Command::Verify { .. } | Command::Init(_) | Command::Engine(_) => Ok(Exit::Pass), // dealt with before
     }
@@ -181,7 +189,7 @@ fn suite(ctx: &Context, as_json: bool, args: &SuiteArgs) -> Result<Exit> {
     if as_json {
         let record: serde_json::Value = stamp::read_json(&suite.done.stamp, "suite.json")?;
         print(&pretty(
-            &json!({ "exit": suite.exit.code(), "line": suite.done.line, "stamp": suite.done.stamp, "suite": record }),
+            &json!({ "exit": suite.exit.code(), "line": suite.done.line, "stamp": paths::text(&suite.done.stamp), "suite": record }),
         )?)?;
     } else {
         print(&format!("{}Summary  {}\n", suite.text, short(ctx, &summary_of(&suite.done.stamp))))?;
@@ -198,7 +206,7 @@ fn short(ctx: &Context, path: &Path) -> String {
 
 fn report(ctx: &Context, as_json: bool, done: &Done, hot: Option<&HotLoops>) -> Result<Exit> {
     if as_json {
-        let value = json!({ "verdict": done.verdict, "exit": done.exit().code(), "phase": done.phase, "stamp": done.stamp, "line": done.line, "hottest": hottest(hot) });
+        let value = json!({ "verdict": done.verdict, "exit": done.exit().code(), "phase": done.phase, "stamp": paths::text(&done.stamp), "line": done.line, "hottest": hottest(hot) });
         print(&pretty(&value)?)?;
         return Ok(done.exit());
     }
@@ -223,7 +231,7 @@ fn report_capture(ctx: &Context, as_json: bool, done: &Done, record: &Capture) -
     let exit = Exit::EngineFailed;
     if as_json {
         print(&pretty(&json!({
-            "verdict": done.verdict, "exit": exit.code(), "phase": done.phase, "stamp": done.stamp, "line": done.line,
+            "verdict": done.verdict, "exit": exit.code(), "phase": done.phase, "stamp": paths::text(&done.stamp), "line": done.line,
             "failure": failure,
         }))?)?;
     } else {
@@ -242,7 +250,7 @@ fn report_run(ctx: &Context, as_json: bool, outcome: &phases::run::Outcome) -> R
     if as_json {
         let value = json!({
             "verdict": capture.verdict, "exit": exit.code(), "line": capture.line, "phases": outcome.phases,
-            "summary": summary_of(&last.stamp), "hottest": hottest(outcome.hot.as_ref()),
+            "summary": paths::text(&summary_of(&last.stamp)), "hottest": hottest(outcome.hot.as_ref()),
             "stopped": outcome.stopped.as_ref().map(|e| e.message.clone()),
         });
         print(&pretty(&value)?)?;
@@ -307,7 +315,7 @@ fn verify(path: &Path, as_json: bool) -> Result<Exit> {
     let problems = stamp::verify(path)?;
     let exit = if problems.is_empty() { Exit::Pass } else { Exit::Blocked };
     if as_json {
-        print(&pretty(&json!({ "stamp": path, "exit": exit.code(), "problems": problems }))?)?;
+        print(&pretty(&json!({ "stamp": paths::text(path), "exit": exit.code(), "problems": problems }))?)?;
     } else if problems.is_empty() {
         print(&format!("{}: every file is as it was written\n", path.display()))?;
     } else {

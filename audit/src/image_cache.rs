@@ -34,6 +34,7 @@ struct Entry {
     shape: Option<Shape>,
     engine: String,
     /// Files that the engine opened without being told, with their sha256.
+    #[serde(with = "crate::paths")]
     depends: Vec<(PathBuf, String)>,
 }
 

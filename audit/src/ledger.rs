@@ -31,6 +31,7 @@ pub struct Line {
     /// The stamp's name.
     pub stamp: String,
     /// The stamp's folder.
+    #[serde(with = "crate::paths")]
     pub path: PathBuf,
     /// `pass`, `blocked`, `not_comparable`.
     pub verdict: String,

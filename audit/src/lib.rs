@@ -21,6 +21,7 @@ pub mod inventory;
 pub mod ledger;
 pub mod metrics;
 pub mod mutants;
+pub mod paths;
 pub mod phases;
 pub mod pictures;
 pub mod profile;

@@ -17,6 +17,7 @@ pub struct Parent {
     /// Its name.
     pub stamp: String,
     /// Its folder.
+    #[serde(with = "crate::paths")]
     pub path: PathBuf,
     /// sha256 of its `checksums.txt`, which covers everything in it.
     pub checksums_sha256: String,

@@ -151,6 +151,55 @@ fn words_are_words_and_nothing_else() {
 }
 
 #[test]
+fn paths_need_not_be_text() {
+    let yard = Yard::new();
+    // the second word is the name under which the engine finds its input
+    let script = format!("[ \"$2\" = -hkl ] && cat \"$3\" > /dev/null && {GOOD}");
+    yard.engines(&[("good", &script), ("odd", &script)], PAIR);
+    let odd = |name: &[u8]| yard.root().join(OsString::from_vec(name.to_vec()));
+    std::fs::write(odd(b"in \xff $(touch pwned).hkl"), "input").expect("an input");
+    let mut words: Vec<OsString> =
+        ["capture", "--json", "--iterations", "1", "--reports"].map(OsString::from).to_vec();
+    words.extend([
+        odd(b"rep\xfeorts").into(),
+        "--".into(),
+        "-hkl".into(),
+        odd(b"in \xff $(touch pwned).hkl").into(),
+    ]);
+    let ran = yard.audit(&words);
+    ran.expect_code(PASS);
+    assert!(ran.stdout.contains("bytes:") && ran.stdout.contains("rep%FEorts"), "{ran}");
+    let stamps = bragg_tests::stamps::stamps(&odd(b"rep\xfeorts"), "b1");
+    let inputs = json(&stamps[0], "inputs.json");
+    assert!(
+        inputs[0]["path"].as_str().expect("a path").ends_with("in%20%FF%20$(touch%20pwned).hkl"),
+        "{inputs:#}"
+    );
+    assert!(!odd(b"pwned").exists());
+    yard.assert_tidy("paths that are no text");
+}
+
+#[test]
+fn old_stamps_go_and_what_newer_ones_build_on_stays() {
+    let yard = Yard::new();
+    yard.engines(&[("good", GOOD), ("odd", GOOD), ("wrong", "printf DDDDCCCCBBBBAAAA > \"$1\"")], PAIR);
+    for candidate in ["odd", "wrong", "wrong", "wrong"] {
+        let ran = yard.audit(&["capture", "--iterations", "1", "--candidate", candidate]);
+        assert!([PASS, BLOCKED].contains(&ran.code()), "{ran}");
+    }
+    let reports = yard.root().join("reports");
+    let before = bragg_tests::stamps::stamps(&reports, "b1");
+    let dry = yard.audit(&["prune", "--keep", "1", "--dry-run"]);
+    assert!(dry.stdout.contains("would remove 2 stamps"), "{dry}");
+    assert_eq!(bragg_tests::stamps::stamps(&reports, "b1"), before);
+    yard.audit(&["prune", "--keep", "1"]).expect_code(PASS);
+    let left = bragg_tests::stamps::stamps(&reports, "b1");
+    // the newest, and the last that passed
+    assert_eq!(left, [before[0].clone(), before[3].clone()]);
+    left.iter().for_each(|stamp| verify_checksums(stamp));
+}
+
+#[test]
 fn files_that_nobody_declared_are_observed() {
     let yard = Yard::new();
     let hidden = yard.write("hidden cache.bin", "seven");

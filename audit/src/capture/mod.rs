@@ -166,7 +166,7 @@ fn render(
         Role::Candidate => (&settings.candidate, &settings.candidate_args),
     };
     let mut run = render::attempt(engine, case, more, extras, &settings.conditions)?;
-    if run.failure.is_some() && extras.watch_files {
+    if extras.watch_files && run.may_fare_better_alone() {
         // perhaps it does not bear being watched: what counts is how it fares alone
         let extras = Extras { watch_files: false, ..extras.clone() };
         run = render::attempt(engine, case, more, &extras, &settings.conditions)?;

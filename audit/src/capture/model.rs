@@ -30,8 +30,10 @@ pub struct Capture {
     /// Threads each engine was given.
     pub threads: usize,
     /// The directory of a person's that engines ran in, instead of an empty one.
+    #[serde(with = "crate::paths")]
     pub in_place: Option<PathBuf>,
     /// In-place runs: files the engines made or changed there.
+    #[serde(with = "crate::paths")]
     pub touched: Vec<PathBuf>,
     /// The gates in force.
     pub gates: Vec<Gate>,

@@ -48,6 +48,7 @@ pub struct Identity {
     /// The name it was asked for by.
     pub name: String,
     /// The executable.
+    #[serde(with = "crate::paths")]
     pub program: PathBuf,
     /// sha256 of the executable; of the list of hashes in `files` where the command names more files (a script).
     pub sha256: String,
@@ -58,7 +59,7 @@ pub struct Identity {
     /// Hash of the sources it was built from, where known.
     pub source_hash: Option<String>,
     /// The executable and the other files that the command names, with their sha256; empty for one executable alone.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "crate::paths")]
     pub files: Vec<(PathBuf, String)>,
 }
 

@@ -16,6 +16,7 @@ use std::sync::OnceLock;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Opened {
     /// Where it is.
+    #[serde(with = "crate::paths")]
     pub path: PathBuf,
     /// How it is known: `strace` or `log`.
     pub how: String,
@@ -26,8 +27,9 @@ fn strace() -> Option<&'static (PathBuf, Vec<&'static str>)> {
     static FOUND: OnceLock<Option<(PathBuf, Vec<&'static str>)>> = OnceLock::new();
     let find = || {
         let program = super::in_path("strace")?;
+        // -D: the engine stays our child, and its end is not put off to that of what it left behind;
         // the filter in the kernel makes other calls cost nothing; older versions do not have it
-        [vec!["-f", "--seccomp-bpf"], vec!["-f"]].into_iter().find_map(|flags| {
+        [vec!["-D", "-f", "--seccomp-bpf"], vec!["-D", "-f"]].into_iter().find_map(|flags| {
             let mut probe = Command::new(&program);
             probe.args(&flags).args(["-qq", "-y", "-e", "trace=openat", "-o", "/dev/null", "true"]);
             probe.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());

@@ -171,6 +171,11 @@ impl Rendered {
     pub fn setup_s(&self) -> Option<f64> {
         LogPatterns::number(self.definition.log.setup_s.as_ref(), &self.log())
     }
+    /// Whether it failed of itself, perhaps because it does not bear being watched, and broke no limit.
+    #[must_use]
+    pub fn may_fare_better_alone(&self) -> bool {
+        self.failure.is_some() && matches!(self.ended.ending, Ending::Exited(_) | Ending::Signalled(_))
+    }
     /// Both output streams.
     #[must_use]
     pub fn log(&self) -> String {
@@ -276,7 +281,9 @@ pub fn attempt(
     if run.failure.is_none() {
         run.failure = changed_input(engine, case, &copies, &place);
     }
-    run.timings = read_timings(&results.join("timings.json"))?;
+    if engine.kind == Kind::Rust {
+        run.timings = read_timings(&results.join("timings.json"))?;
+    }
     let told = run.timings.as_ref().map(|t| Shape::new(t.fpixels as usize, t.spixels as usize));
     run.shape =
         told.or_else(|| engine.definition.shape.as_ref().and_then(|rule| rule.shape(&args, &run.log())));

@@ -84,7 +84,7 @@ mod tests {
         let path = dir.path().to_owned();
         std::fs::create_dir_all(path.join("a/b")).unwrap();
         std::fs::write(path.join("a/b/c"), "x").unwrap();
-        std::fs::set_permissions(path.join("a/b"), std::fs::Permissions::from_mode(0)).unwrap();
+        std::fs::set_permissions(path.join("a/b"), std::fs::Permissions::from_mode(0o000)).unwrap();
         std::fs::set_permissions(path.join("a"), std::fs::Permissions::from_mode(0o500)).unwrap();
         std::os::unix::fs::symlink("/etc", path.join("link")).unwrap();
         drop(dir);

@@ -7,6 +7,7 @@ pub mod engines;
 pub mod hot_loops;
 pub mod init;
 pub mod inventory;
+pub mod prune;
 pub mod run;
 pub mod status;
 pub mod suite;
@@ -82,6 +83,7 @@ pub struct Done {
     /// Which phase.
     pub phase: String,
     /// Its stamp's folder.
+    #[serde(with = "crate::paths")]
     pub stamp: PathBuf,
     /// What it is worth.
     pub verdict: Verdict,

@@ -16,6 +16,7 @@ pub struct PhaseState {
     /// What it is called.
     pub title: String,
     /// Its newest stamp.
+    #[serde(with = "crate::paths")]
     pub stamp: Option<std::path::PathBuf>,
     /// That stamp's verdict.
     pub verdict: Option<Verdict>,

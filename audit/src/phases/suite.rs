@@ -81,7 +81,8 @@ pub struct SuiteRecord<'a> {
     /// The suite's name.
     pub suite: &'a str,
     /// Its file.
-    pub file: &'a std::path::Path,
+    #[serde(serialize_with = "crate::paths::serialize")]
+    pub file: PathBuf,
     /// sha256 of that file.
     pub file_sha256: Option<String>,
     /// What is believed.
@@ -304,7 +305,7 @@ fn stamp(
     let record = SuiteRecord {
         schema: "bragg-audit/suite/1",
         suite: &suite.name,
-        file: &suite.file,
+        file: suite.file.clone(),
         file_sha256: hash::file(&suite.file).ok(),
         reference: &bench.reference.identity,
         candidate: &bench.candidate.identity,

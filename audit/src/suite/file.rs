@@ -333,7 +333,7 @@ fn check(cases: &[SuiteCase]) -> Parsed<()> {
         if case.args.iter().any(|w| w.to_string_lossy().contains('\0')) {
             return Err(format!("case `{name}`: an argument holds a zero byte"));
         }
-        if case.size == Some(0) || case.time_limit_s == Some(0) || case.cost.is_some_and(|c| !(c >= 0.0)) {
+        if case.size == Some(0) || case.time_limit_s == Some(0) || !case.cost.is_none_or(|c| c >= 0.0) {
             return Err(format!("case `{name}`: size and time_limit_s are at least 1, cost is not negative"));
         }
         let bad = |n: &str| n.is_empty() || n.contains(['=', '\0']);

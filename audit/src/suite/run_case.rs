@@ -155,7 +155,10 @@ impl Run<'_> {
         watch_files: bool,
     ) -> std::result::Result<Rendered, End> {
         let extras = Extras { watch_files, ..Extras::default() };
-        let run = render::attempt(engine, case, &[], &extras, &self.conditions)?;
+        let mut run = render::attempt(engine, case, &[], &extras, &self.conditions)?;
+        if watch_files && run.may_fare_better_alone() {
+            run = render::attempt(engine, case, &[], &Extras::default(), &self.conditions)?;
+        }
         let _ = writeln!(self.log, "== {}\n$ {}\n{:?}", engine.name(), run.command, run.ended.ending);
         let _ = writeln!(
             self.log,
@@ -181,10 +184,7 @@ impl Run<'_> {
         let reduced = small.size != case.size;
         // what is to be kept must have been the same twice at its own size
         let check = if reduced && !watch { &small } else { case };
-        let first = self.render(engine, check, watch).or_else(|end| match end {
-            End::Case(CaseResult::EngineFailed, _) if watch => self.render(engine, check, false),
-            other => Err(other),
-        })?;
+        let first = self.render(engine, check, watch)?;
         let second = self.render(engine, check, false)?;
         match differing(&first, &second) {
             Ok((0, _)) => {}
