@@ -48,7 +48,7 @@ pub fn defaults() -> Vec<Gate> {
         (
             "relative_l1",
             AtMost,
-            1e-3,
+            2e-4,
             "photons in the wrong place; f32 misplaces 1e-6 of them, a shift by a tenth of a pixel 6e-4 even where all is smooth",
         ),
         (
