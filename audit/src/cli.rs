@@ -46,7 +46,7 @@ pub enum Command {
     /// Write an audit.toml for a pair of engines, by asking or from flags
     Init(crate::phases::init::InitArgs),
     /// Phase A: list every loop of the sources
-    Inventory(InventoryArgs),
+    Inventory(crate::phases::inventory::InventoryArgs),
     /// Phase B1: render with both engines, judge parity, take times and a profile
     Capture(CaptureArgs),
     /// Compare two image files: metrics, gates, verdict, pictures
@@ -57,6 +57,20 @@ pub enum Command {
     HotLoops(HotLoopsArgs),
     /// Phase B3: rank the hot loops by what working on them can give
     Backlog(BacklogArgs),
+    /// Find out by experiment why two engines disagree
+    Diagnose(crate::phases::diagnose::DiagnoseArgs),
+    /// Find the git commit that made two engines disagree
+    Bisect(crate::phases::bisect::BisectArgs),
+    /// Show all attempts: verdicts, figures, speed, failures in a row, and a plot
+    History(crate::phases::history::HistoryArgs),
+    /// Check this machine: what is there, what is missing, and what it is needed for
+    Doctor,
+    /// Sum up a Chrome trace of anybody: operators, Python functions, threads, peaks of memory
+    TraceTop(crate::phases::trace_top::TraceTopArgs),
+    /// Phase C: what is needed to change one loop: its design page, and a bench of its stage
+    Packet(crate::phases::packet::PacketArgs),
+    /// Phase D: what a change did: two captures that pass, times with intervals, loop by loop
+    Compare(crate::phases::compare::CompareArgs),
     /// Show the phases of an initiative: what is done, what blocks what, and the command that comes next
     Status,
     /// Remove old stamps, but not what newer ones build on
@@ -90,7 +104,7 @@ pub enum Device {
 }
 
 /// What `capture` and `run` take.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct CaptureArgs {
     /// Detector edges in pixels, each rendered and judged [default: of audit.toml, 4096]
     #[arg(long, value_delimiter = ',', value_name = "N,N", value_parser = clap::value_parser!(u32).range(1..=65536))]
@@ -131,6 +145,9 @@ pub struct CaptureArgs {
     /// Run the engines in this directory instead of an empty one; the stamp says so loudly
     #[arg(long, value_name = "DIR")]
     pub in_place: Option<PathBuf>,
+    /// Capture although nothing has changed since the last attempt, which failed
+    #[arg(long)]
+    pub force: bool,
     /// More arguments for the candidate alone, quoted as for a shell
     #[arg(long, value_name = "ARGS", allow_hyphen_values = true)]
     pub candidate_args: Option<String>,
@@ -154,25 +171,19 @@ pub struct CaptureArgs {
     pub args: Vec<OsString>,
 }
 
-/// What `inventory` takes.
-#[derive(Debug, Args)]
-pub struct InventoryArgs {
-    /// Files and directories [default: `[inventory] paths` of audit.toml]
-    pub paths: Vec<PathBuf>,
-    /// Write the stamp into this very folder
-    #[arg(long, value_name = "DIR")]
-    pub outdir: Option<PathBuf>,
-}
-
 /// What `hot-loops` takes.
 #[derive(Debug, Args)]
+#[command(after_help = crate::phases::foreign::HELP)]
 pub struct HotLoopsArgs {
     /// The capture's stamp [default: the newest]
     #[arg(long, value_name = "STAMP")]
     pub capture: Option<PathBuf>,
-    /// The inventory's stamp [default: the newest]
+    /// The inventory's stamp [default: the newest]; for profiles of others also a source directory or a JSON file
     #[arg(long, value_name = "STAMP")]
     pub inventory: Option<PathBuf>,
+    /// Profiles of others.
+    #[command(flatten)]
+    pub others: crate::phases::foreign::OthersArgs,
     /// Smallest inclusive share of a row of its own, percent
     #[arg(long, value_name = "PERCENT", default_value = "1", value_parser = percent)]
     pub threshold: f64,

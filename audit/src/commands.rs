@@ -5,7 +5,7 @@ use crate::capture::model::Capture;
 use crate::cli::{CaptureArgs, Cli, Command, Dtype};
 use crate::config;
 use crate::engines::Engine;
-use crate::engines::render::Conditions;
+use crate::engines::render::{Conditions, Inherited};
 use crate::exit::{AuditError, Exit, Result};
 use crate::gates::Verdict;
 use crate::hot_loops::HotLoops;
@@ -34,6 +34,9 @@ pub fn execute(cli: &Cli) -> Result<Exit> {
             text
         });
     }
+    if let Command::TraceTop(args) = &cli.command {
+        return print(&phases::trace_top::trace_top(args, cli.json)?);
+    }
     let ctx = context(cli)?;
     match &cli.command {
         Command::Run(args) => {
@@ -42,7 +45,7 @@ pub fn execute(cli: &Cli) -> Result<Exit> {
             report_run(&ctx, cli.json, &outcome)
         }
         Command::Inventory(args) => {
-            let done = phases::inventory::inventory(&ctx, &args.paths, args.outdir.as_deref())?;
+            let done = phases::inventory::inventory(&ctx, args, args.outdir.as_deref())?;
             report(&ctx, cli.json, &done, None)
         }
         Command::Capture(args) => {
@@ -50,7 +53,68 @@ pub fn execute(cli: &Cli) -> Result<Exit> {
                 phases::capture::capture(&ctx, &settings(&ctx, args)?, args.outdir.as_deref())?;
             report_capture(&ctx, cli.json, &done, &record)
         }
+        Command::Diagnose(args) => {
+            let settings = match phases::diagnose::last_blocked(&ctx, &args.capture)? {
+                Some((stamp, words)) => {
+                    if !ctx.quiet {
+                        eprintln!("diagnosing what blocked {}", short(&ctx, &stamp));
+                    }
+                    settings(&ctx, &words)?
+                }
+                None => settings(&ctx, &args.capture)?,
+            };
+            let done =
+                phases::diagnose::diagnose(&ctx, &settings, args.budget, args.capture.outdir.as_deref())?;
+            report_diagnosis(&ctx, cli.json, &done)
+        }
+        Command::Bisect(args) if args.step => Ok(settings(&ctx, &args.capture).map_or_else(
+            |e| {
+                eprintln!("bragg-audit: {e}");
+                Exit::StopBisection
+            },
+            |s| phases::bisect::step(&ctx, args, &s),
+        )),
+        Command::Bisect(args) => {
+            let done = phases::bisect::bisect(&ctx, args, &settings(&ctx, &args.capture)?)?;
+            let exit = if done.state.found.is_some() { Exit::Pass } else { Exit::Blocked };
+            let text = if cli.json {
+                pretty(
+                    &json!({ "exit": exit.code(), "found": done.state.found, "among": done.state.among, "runs": done.state.runs.len(), "skipped": done.state.skipped, "summary": done.summary, "folder": done.folder }),
+                )?
+            } else {
+                let report = short(&ctx, &done.folder.join("bisect.md"));
+                format!(
+                    "First bad commit: {}\nSpent    {} runs of the case, {} commits skipped\nReport   {report}\n",
+                    done.summary,
+                    done.state.runs.len(),
+                    done.state.skipped.len()
+                )
+            };
+            print(&text)?;
+            Ok(exit)
+        }
+        Command::History(args) => {
+            let history = phases::history::history(&ctx, args)?;
+            let text = if cli.json { pretty(&history)? } else { history.text(args.limit) };
+            print(&text)
+        }
+        Command::Doctor => {
+            let found = phases::doctor::doctor(&ctx);
+            let text = if cli.json { pretty(&found)? } else { phases::doctor::text(&found) };
+            print(&text)?;
+            Ok(if phases::doctor::usable(&found) { Exit::Pass } else { Exit::Failed })
+        }
         Command::Suite(args) => suite(&ctx, cli.json, args),
+        Command::HotLoops(args) if args.others.given() => {
+            let (listed, outdir) = (args.inventory.as_deref(), args.outdir.as_deref());
+            let done = phases::foreign::foreign(&ctx, &args.others, listed, args.threshold, outdir)?;
+            let text = if cli.json {
+                pretty(&json!({ "reliable": false, "exit": 0, "done": done }))?
+            } else {
+                format!("{}Written  {}\n", phases::foreign::lines(&done), short(&ctx, &done.folder))
+            };
+            print(&text)
+        }
         Command::HotLoops(args) => {
             let (done, hot) = phases::hot_loops::hot_loops(&ctx, args, args.outdir.as_deref())?;
             report(&ctx, cli.json, &done, Some(&hot))
@@ -64,6 +128,8 @@ pub fn execute(cli: &Cli) -> Result<Exit> {
             print(&text)?;
             Ok(exit)
         }
+        Command::Packet(args) => report(&ctx, cli.json, &phases::packet::packet(&ctx, args)?, None),
+        Command::Compare(args) => report(&ctx, cli.json, &phases::compare::compare(&ctx, args)?.0, None),
         Command::Status => {
             let status = phases::status::status(&ctx)?;
             let text = if cli.json { pretty(&status)? } else { status.text(&ctx.root) };
@@ -73,7 +139,9 @@ pub fn execute(cli: &Cli) -> Result<Exit> {
             let pruned = phases::prune::prune(&ctx, args)?;
             print(&if cli.json { pretty(&pruned)? } else { pruned.text() })
         }
-        Command::Verify { .. } | Command::Init(_) | Command::Engine(_) => Ok(Exit::Pass), // dealt with before
+        Command::Verify { .. } | Command::Init(_) | Command::TraceTop(_) | Command::Engine(_) => {
+            Ok(Exit::Pass) // dealt with before
+        }
     }
 }
 
@@ -161,6 +229,8 @@ fn settings(ctx: &Context, args: &CaptureArgs) -> Result<Settings> {
         conditions: Conditions {
             limits: engines::limits(ctx, args.time_limit, args.memory_limit, args.disk_limit),
             threads: args.threads.map_or(cores, |n| n as usize),
+            // where a person's own directory is used, so is their environment: that is what they run
+            inherited: if in_place.is_some() { Inherited::All } else { Inherited::Allowed },
             in_place,
             environment: Vec::new(),
         },
@@ -170,6 +240,7 @@ fn settings(ctx: &Context, args: &CaptureArgs) -> Result<Settings> {
         blocking_patterns: config.capture.blocking_patterns.clone(),
         profile: !args.no_profile,
         keep_artifacts: args.keep_artifacts,
+        force: args.force,
     })
 }
 
@@ -270,6 +341,43 @@ fn report_run(ctx: &Context, as_json: bool, outcome: &phases::run::Outcome) -> R
     } else {
         text.push_str(&format!("Next     less {}\n", short(ctx, &last.stamp.join("backlog.md"))));
     }
+    print(&text)?;
+    Ok(exit)
+}
+
+fn report_diagnosis(ctx: &Context, as_json: bool, done: &phases::diagnose::Diagnosed) -> Result<Exit> {
+    use crate::diagnose::{markdown, model::Class};
+    let d = &done.diagnosis;
+    let failed = d.causes.iter().any(|c| c.class == Class::Failure);
+    let exit = if failed { Exit::EngineFailed } else { phases::exit_of(done.verdict) };
+    if as_json {
+        let value = json!({
+            "verdict": done.verdict, "exit": exit.code(), "found": d.found, "stamp": done.stamp, "line": markdown::headline(d),
+            "first_divergence": d.first_divergence().map(|x| &x.name), "causes": d.causes, "excluded": d.excluded,
+        });
+        print(&pretty(&value)?)?;
+        return Ok(exit);
+    }
+    let mut text = markdown::headline(d) + "\n";
+    for c in &d.causes {
+        if let Some(switch) = &c.switch {
+            text.push_str(&format!("  {}: {switch}\n", c.class.title()));
+        }
+    }
+    if let Some(first) = d.first_divergence() {
+        text.push_str(&format!("First    `{}` is the first value that differs\n", first.name));
+    }
+    if !d.found && d.disagree {
+        for e in &d.excluded {
+            text.push_str(&format!("Not      {e}\n"));
+        }
+    }
+    if let Some(referee) = &d.referee {
+        text.push_str(&format!("Referee  {referee}\n"));
+    }
+    text.push_str(&format!("Spent    {} runs, {:.1} s\n", d.runs, d.elapsed_s));
+    text.push_str(&format!("Report   {}\n", short(ctx, &done.stamp.join("diagnosis.md"))));
+    text.push_str(&format!("Again    sh {}\n", short(ctx, &done.stamp.join("reproduce.sh"))));
     print(&text)?;
     Ok(exit)
 }

@@ -2,14 +2,18 @@
 //! answer, and only then says which loops of the candidate to work on. Each phase leaves a stamp of evidence.
 
 pub mod backlog;
+pub mod bisect;
 pub mod capture;
 pub mod case;
 pub mod child;
 pub mod cli;
 pub mod commands;
+pub mod compare;
 pub mod config;
+pub mod diagnose;
 pub mod engines;
 pub mod environment;
+pub mod evidence;
 pub mod exit;
 pub mod formats;
 pub mod gates;
@@ -22,6 +26,7 @@ pub mod inventory;
 pub mod ledger;
 pub mod metrics;
 pub mod mutants;
+pub mod packet;
 pub mod paths;
 pub mod phases;
 pub mod pictures;

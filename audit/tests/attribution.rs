@@ -12,7 +12,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
-use bragg_audit::hot_loops::{HotLoop, HotLoops, Inputs, SAMPLES, UNMATCHED, build};
+use bragg_audit::hot_loops::{HotLoop, HotLoops, Inputs, Others, SAMPLES, UNMATCHED, build};
 use bragg_audit::inventory::Inventory;
 use bragg_audit::profile::phase;
 use bragg_audit::profile::sampler::{SampleStats, Sampler, SamplerError};
@@ -159,7 +159,13 @@ fn sampled(work: impl FnOnce(), to: &Path) -> (SampleStats, HotLoops) {
     work();
     let stats = sampler.stop(to).unwrap();
     let inventory = inventory();
-    let inputs = Inputs { inventory: &inventory, samples: Some(to), trace: None, threshold_pct: 1.0 };
+    let inputs = Inputs {
+        inventory: &inventory,
+        samples: Some(to),
+        trace: None,
+        others: Others::default(),
+        threshold_pct: 1.0,
+    };
     (stats, build(inputs).unwrap())
 }
 
@@ -180,7 +186,7 @@ fn shares_are_those_that_the_processor_clock_tells() {
     let _ = waiting.join();
 
     println!("{stats:?}\n{:#?}", hot.sources);
-    let total = hot.sources[0].total_ms * 1e6;
+    let total = hot.sources[0].total_ms.unwrap() * 1e6;
     for (name, ns) in &spent {
         let expected = 100.0 * *ns as f64 / total;
         let found = row(&hot, name);

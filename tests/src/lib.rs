@@ -4,6 +4,7 @@
 #![expect(clippy::panic, reason = "helpers of tests stop the test that called them")]
 
 pub mod audits;
+pub mod c_copies;
 pub mod compare;
 pub mod engines;
 pub mod golden;

@@ -51,6 +51,14 @@ pub fn planted_binary() -> PathBuf {
     existing(folder, "bragg-audit")
 }
 
+/// An example of this package, built once per test process for each name.
+#[must_use]
+pub fn example(name: &str) -> PathBuf {
+    static BUILDING: Mutex<()> = Mutex::new(());
+    let _one_at_a_time = BUILDING.lock();
+    existing(&build(&["-p", "bragg-tests", "--example", name], &target_folder()).join("examples"), name)
+}
+
 fn existing(folder: &Path, name: &str) -> PathBuf {
     let path = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
     assert!(path.is_file(), "{}: not built", path.display());

@@ -51,8 +51,10 @@ fn drawn(shares: &[(&str, f64)]) -> Drawn {
         self_pct: *self_pct,
         function: String::new(),
         depth: None,
-        inclusive_ms: 10.0 * (self_pct + 1.0),
-        self_ms: 10.0 * self_pct,
+        inclusive_ms: Some(10.0 * (self_pct + 1.0)),
+        self_ms: Some(10.0 * self_pct),
+        inclusive_events: None,
+        self_events: None,
         ci_low: None,
         ci_high: None,
         trip_count: None,
@@ -63,7 +65,7 @@ fn drawn(shares: &[(&str, f64)]) -> Drawn {
     };
     let summary = SourceSummary {
         name: SAMPLES.into(),
-        total_ms: 1000.0,
+        total_ms: Some(1000.0),
         samples: Some(400),
         ..SourceSummary::default()
     };

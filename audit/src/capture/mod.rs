@@ -53,6 +53,8 @@ pub struct Settings {
     pub profile: bool,
     /// Whether to keep the images.
     pub keep_artifacts: bool,
+    /// Whether to repeat an attempt that failed though nothing has changed.
+    pub force: bool,
 }
 
 impl Settings {
@@ -240,7 +242,7 @@ impl Log {
 }
 
 /// What lay in a directory before engines ran in it: candidates for hidden inputs.
-fn files_there(dir: &Path) -> Vec<Input> {
+pub(crate) fn files_there(dir: &Path) -> Vec<Input> {
     let Ok(entries) = std::fs::read_dir(dir) else { return Vec::new() };
     let mut found: Vec<Input> = entries
         .flatten()

@@ -6,7 +6,10 @@ use super::{Log, Role, Settings};
 use crate::case::Case;
 use crate::engines::render::{Extras, Rendered};
 use crate::exit::Result;
+use crate::profile::chrome::Trace;
 use crate::progress::Progress;
+use crate::report::flame::{flame_graph, folded};
+use crate::report::timeline::timeline;
 use crate::stamp::Writer;
 use std::path::{Path, PathBuf};
 
@@ -74,6 +77,9 @@ pub(super) fn run(
         }
         let file = (pass.result)(&run);
         if file.is_file() {
+            if let Some((name, picture)) = picture(pass.file, &file, &label) {
+                stamp.write(&format!("{folder}/{name}"), picture)?;
+            }
             stamp.take(&format!("{folder}/{}", pass.file), &file)?;
         } else {
             log.profile_problems.push(format!("{label}: {} was not written", pass.file));
@@ -86,6 +92,22 @@ pub(super) fn run(
         }
     }
     Ok(())
+}
+
+/// What people look at instead of the file; none where it cannot be made, because the file is what counts.
+fn picture(name: &str, file: &Path, label: &str) -> Option<(&'static str, String)> {
+    match name {
+        "trace.json" => {
+            let trace = Trace::read(file).ok()?;
+            Some(("timeline.svg", timeline(&format!("{label}: spans of one render"), &trace).ok()?))
+        }
+        "functions.folded" => {
+            let text = std::fs::read_to_string(file).ok()?;
+            let title = format!("{label}: functions of the render phase");
+            Some(("functions.svg", flame_graph(&title, "samples", folded(&text))))
+        }
+        _ => None,
+    }
 }
 
 fn same_bytes(a: &Path, b: &Path) -> bool {

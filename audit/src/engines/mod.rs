@@ -279,7 +279,7 @@ fn version(definition: &Definition) -> Option<String> {
     let limits =
         process::Limits { time: Duration::from_secs(10), output: 1 << 16, ..process::Limits::default() };
     let words: Vec<OsString> = definition.version[1..].iter().map(OsString::from).collect();
-    let environment = render::environment(definition, 1, dir.path(), &[]);
+    let environment = render::environment(definition, &render::Inherited::Allowed, 1, dir.path(), &[]);
     let ended = process::run(&program, &words, dir.path(), &environment, &limits).ok()?;
     if ended.ending != process::Ending::Exited(0) {
         return None;

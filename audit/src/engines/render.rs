@@ -42,8 +42,28 @@ pub struct Conditions {
     pub threads: usize,
     /// Run in this directory instead of an empty one.
     pub in_place: Option<PathBuf>,
+    /// The environment variables that engines inherit.
+    pub inherited: Inherited,
     /// More environment variables.
     pub environment: Vec<(String, String)>,
+}
+
+/// Which environment variables an engine gets besides those that are given.
+#[derive(Clone, Debug)]
+pub enum Inherited {
+    /// Those of this process that are on the allow-list.
+    Allowed,
+    /// All of this process: as if the user had started the engine by hand.
+    All,
+    /// These and no others.
+    Exactly(Vec<(OsString, OsString)>),
+}
+
+/// The variables of this process that reach every isolated engine.
+#[must_use]
+pub fn allowed_environment() -> Vec<(OsString, OsString)> {
+    let value = |name: &&str| Some(((*name).into(), std::env::var_os(name)?));
+    ALLOWED_ENVIRONMENT.iter().filter_map(value).collect()
 }
 
 /// One render of the timings file that our Rust engine writes.
@@ -242,6 +262,7 @@ pub fn attempt(
     let place = Place { results: &results, work: &work };
     let environment = environment(
         &engine.definition,
+        &conditions.inherited,
         conditions.threads,
         &folder(results.join("tmp"))?,
         &[pairs(&conditions.environment), case.environment.clone()].concat(),
@@ -362,14 +383,18 @@ fn pairs(list: &[(String, String)]) -> Vec<(OsString, OsString)> {
 /// of threads, a folder for temporary files that goes away with the run, and `more`.
 pub(super) fn environment(
     definition: &Definition,
+    inherited: &Inherited,
     threads: usize,
     temporary: &Path,
     more: &[(OsString, OsString)],
 ) -> Vec<(OsString, OsString)> {
-    let passed =
-        ALLOWED_ENVIRONMENT.iter().copied().chain(definition.pass_environment.iter().map(String::as_str));
-    let mut list: Vec<(OsString, OsString)> =
-        passed.filter_map(|name| Some((name.into(), std::env::var_os(name)?))).collect();
+    let mut list: Vec<(OsString, OsString)> = match inherited {
+        Inherited::Allowed => allowed_environment(),
+        Inherited::All => std::env::vars_os().collect(),
+        Inherited::Exactly(list) => list.clone(),
+    };
+    let passed = definition.pass_environment.iter();
+    list.extend(passed.filter_map(|name| Some((name.into(), std::env::var_os(name)?))));
     list.push(("TMPDIR".into(), temporary.as_os_str().to_owned()));
     list.extend(definition.threads.0.iter().map(|name| (name.into(), threads.to_string().into())));
     list.extend(definition.environment.iter().map(|(k, v)| (k.into(), v.into())));

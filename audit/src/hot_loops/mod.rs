@@ -12,11 +12,16 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::inventory::{Inventory, Priority, Status};
+use crate::profile::callgrind::CallgrindError;
 use crate::profile::chrome::ChromeError;
 use crate::profile::samples::SamplesError;
 use crate::profile::symbols::SymbolsError;
 
+mod counted;
 pub(crate) mod interval;
+mod perf;
+mod places;
+mod python;
 mod rows;
 mod sampled;
 mod spanned;
@@ -36,6 +41,12 @@ pub const UNMATCHED: &str = "(unmatched)";
 pub const SAMPLES: &str = "samples";
 /// Name of the source made of our own spans.
 pub const SPANS: &str = "spans";
+/// Name of the source read from `perf script`.
+pub const PERF: &str = "perf";
+/// Name of the source read from callgrind.
+pub const CALLGRIND: &str = "callgrind";
+/// Name of the source made of other people's spans.
+pub const TRACE: &str = "trace";
 
 /// Where [`build`] takes its numbers from.
 #[derive(Debug, Clone, Copy)]
@@ -46,8 +57,21 @@ pub struct Inputs<'a> {
     pub samples: Option<&'a Path>,
     /// A Chrome trace whose spans name loops.
     pub trace: Option<&'a Path>,
+    /// Profiles that other tools wrote, of any program.
+    pub others: Others<'a>,
     /// Inclusive share under which a loop has no row of its own, percent; usually 1.
     pub threshold_pct: f64,
+}
+
+/// Profiles that other tools wrote. Whole programs: they know no phases.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Others<'a> {
+    /// Text of `perf script`.
+    pub perf_script: Option<&'a Path>,
+    /// Output of callgrind.
+    pub callgrind: Option<&'a Path>,
+    /// A Chrome trace of anybody; Python functions in it are joined by file and name.
+    pub trace: Option<&'a Path>,
 }
 
 /// The hot loops of one run.
@@ -65,19 +89,30 @@ pub struct HotLoops {
     pub rows: Vec<HotLoop>,
     /// What makes the profile not whole; empty when it may be believed.
     pub problems: Vec<String>,
+    /// For a picture: ids of nested loops, outermost first, with the self time (or samples) of the innermost. Of the
+    /// primary source, where it has stacks; not in the JSON.
+    #[serde(skip)]
+    pub stacks: Vec<(Vec<String>, f64)>,
 }
 
 /// One source in numbers. What a source does not have is absent.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct SourceSummary {
-    /// [`SAMPLES`] or [`SPANS`].
+    /// [`SAMPLES`], [`SPANS`], [`PERF`], [`CALLGRIND`] or [`TRACE`].
     pub name: String,
     /// The file.
     pub file: PathBuf,
     /// How the numbers came about.
     pub method: String,
-    /// 100 %: thread time of the render phase, milliseconds.
-    pub total_ms: f64,
+    /// 100 %: thread time (of the render phase where the source knows phases), milliseconds; absent when it counts events.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub total_ms: Option<f64>,
+    /// 100 % of a source that counts events.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub total_events: Option<u64>,
+    /// What it counts: `Ir` is executed instructions.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub event: Option<String>,
     /// Self time that no loop contains, percent.
     pub unmatched_pct: f64,
     /// Self time of loops under the threshold, percent.
@@ -137,10 +172,18 @@ pub struct HotLoop {
     /// 1 = outermost in its function.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub depth: Option<u32>,
-    /// Inclusive thread time, milliseconds.
-    pub inclusive_ms: f64,
-    /// Self thread time, milliseconds.
-    pub self_ms: f64,
+    /// Inclusive thread time, milliseconds; absent when the source counts events.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub inclusive_ms: Option<f64>,
+    /// Self thread time, milliseconds; likewise.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub self_ms: Option<f64>,
+    /// Events of the loop and all it calls, of a source that counts events.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub inclusive_events: Option<u64>,
+    /// Events of the loop itself.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub self_events: Option<u64>,
     /// Lower bound of `time_pct`, percent, where it is an estimate.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub ci_low: Option<f64>,
@@ -159,7 +202,7 @@ pub struct HotLoop {
     /// HIGH from 10 % self time, MEDIUM from 1 %, LOW below.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub priority: Option<Priority>,
-    /// [`SAMPLES`] or [`SPANS`].
+    /// Name of the source.
     pub source: String,
 }
 
@@ -178,27 +221,43 @@ pub enum HotLoopsError {
     /// The trace.
     #[error(transparent)]
     Trace(#[from] ChromeError),
+    /// Output of callgrind.
+    #[error(transparent)]
+    Callgrind(#[from] CallgrindError),
+    /// Text of `perf script`.
+    #[error("{path}: {reason}")]
+    Perf {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The table could not be written.
     #[error("writing the hot loops: {0}")]
     Write(#[from] std::io::Error),
 }
 
-/// What a source measured, before it becomes rows. Times in milliseconds.
+/// What a source measured, before it becomes rows. Amounts are milliseconds, or events where the source counts them.
 #[derive(Debug, Default)]
 struct Measured {
     summary: SourceSummary,
     /// By index into the inventory's loops.
     loops: HashMap<usize, Time>,
-    unmatched_ms: f64,
+    total: f64,
+    unmatched: f64,
     /// Exact entries of loops.
     calls: HashMap<usize, u64>,
+    /// What to say about a loop.
+    remarks: HashMap<usize, String>,
+    /// Nested loops, innermost first, with their amount; nothing for unmatched time.
+    stacks: HashMap<Vec<usize>, f64>,
     problems: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Time {
-    inclusive_ms: f64,
-    self_ms: f64,
+    inclusive: f64,
+    own: f64,
 }
 
 /// Joins the sources with the inventory.
@@ -209,8 +268,25 @@ pub fn build(inputs: Inputs<'_>) -> Result<HotLoops, HotLoopsError> {
     let index = Index::of(inputs.inventory);
     let sampled = inputs.samples.map(|path| sampled::measure(path, &index)).transpose()?;
     let spanned = inputs.trace.map(|path| spanned::measure(path, &index)).transpose()?;
-    let mut sources: Vec<Measured> = sampled.into_iter().chain(spanned).collect();
+    let perf = inputs.others.perf_script.map(|path| perf::measure(path, &index)).transpose()?;
+    let counted = inputs.others.callgrind.map(|path| counted::measure(path, &index)).transpose()?;
+    let foreign = inputs.others.trace.map(|path| spanned::measure_foreign(path, &index)).transpose()?;
+    let all = [sampled, spanned, perf, counted, foreign];
+    let mut sources: Vec<Measured> = all.into_iter().flatten().collect();
     let primary = sources.first().ok_or(HotLoopsError::NoSource)?.summary.name.clone();
+    let id = |&one: &usize| inputs.inventory.loops[one].loop_id.clone();
+    let stack = |(loops, amount): (Vec<usize>, f64)| match loops.as_slice() {
+        [] => (vec![UNMATCHED.to_owned()], amount),
+        loops => (loops.iter().rev().map(id).collect(), amount),
+    };
+    let mut stacks: Vec<(Vec<String>, f64)> = sources
+        .first_mut()
+        .map(|s| std::mem::take(&mut s.stacks))
+        .unwrap_or_default()
+        .into_iter()
+        .map(stack)
+        .collect();
+    stacks.sort_by(|a, b| a.0.cmp(&b.0));
     let rows = rows::rows(&mut sources, inputs.inventory, inputs.threshold_pct);
     Ok(HotLoops {
         schema: SCHEMA.into(),
@@ -219,7 +295,23 @@ pub fn build(inputs: Inputs<'_>) -> Result<HotLoops, HotLoopsError> {
         problems: sources.iter_mut().flat_map(|s| std::mem::take(&mut s.problems)).collect(),
         sources: sources.into_iter().map(|s| s.summary).collect(),
         rows,
+        stacks,
     })
+}
+
+impl HotLoops {
+    /// Which loops the time of the primary source lies in, as a flame graph; `None` when it has no stacks.
+    #[must_use]
+    pub fn flame_graph(&self, reliable: bool) -> Option<String> {
+        if self.stacks.is_empty() {
+            return None;
+        }
+        let mark = if reliable { "" } else { "UNRELIABLE: " };
+        let unit = self.sources.first().and_then(|s| s.event.as_deref()).unwrap_or("ms");
+        let title = format!("{mark}loops by {}", self.primary);
+        let stacks = self.stacks.iter().map(|(s, n)| (s.iter().map(String::as_str).collect(), *n));
+        Some(crate::report::flame::flame_graph(&title, unit, stacks))
+    }
 }
 
 /// The inventory with a way from ids to indices.

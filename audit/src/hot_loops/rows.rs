@@ -16,23 +16,23 @@ pub(super) fn rows(sources: &mut [Measured], inventory: &Inventory, threshold_pc
     let calls: HashMap<usize, u64> = sources.iter().flat_map(|s| &s.calls).map(|(&i, &n)| (i, n)).collect();
     let mut all = Vec::new();
     for at in 0..sources.len() {
-        let (below_ms, mut rows) = listed(sources, at, inventory, &calls, threshold_pct);
+        let (below, mut rows) = listed(sources, at, inventory, &calls, threshold_pct);
         rows.sort_by(|a, b| {
-            b.self_ms
-                .total_cmp(&a.self_ms)
-                .then(b.inclusive_ms.total_cmp(&a.inclusive_ms))
+            b.self_pct
+                .total_cmp(&a.self_pct)
+                .then(b.time_pct.total_cmp(&a.time_pct))
                 .then(a.loop_id.cmp(&b.loop_id))
         });
         all.append(&mut rows);
         let source = &mut sources[at];
-        let total = source.summary.total_ms;
-        source.summary.below_threshold_pct = percent(below_ms, total);
-        source.summary.unmatched_pct = percent(source.unmatched_ms, total);
+        let total = source.total;
+        source.summary.below_threshold_pct = percent(below, total);
+        source.summary.unmatched_pct = percent(source.unmatched, total);
         if total > 0.0 {
             let under = format!("self time of the loops under {threshold_pct} % inclusive");
-            all.push(remainder(BELOW, below_ms, total, under, &source.summary.name));
+            all.push(remainder(BELOW, below, under, source));
             let outside = "self time outside of every loop of the inventory".to_owned();
-            all.push(remainder(UNMATCHED, source.unmatched_ms, total, outside, &source.summary.name));
+            all.push(remainder(UNMATCHED, source.unmatched, outside, source));
         }
     }
     all
@@ -46,12 +46,12 @@ fn listed(
     threshold_pct: f64,
 ) -> (f64, Vec<HotLoop>) {
     let source = &sources[at];
-    let (mut below_ms, mut rows) = (0.0, Vec::new());
+    let (mut below, mut rows) = (0.0, Vec::new());
     for (&index, &time) in &source.loops {
         let one = &inventory.loops[index];
-        let time_pct = percent(time.inclusive_ms, source.summary.total_ms);
+        let time_pct = percent(time.inclusive, source.total);
         if time_pct < threshold_pct {
-            below_ms += time.self_ms;
+            below += time.own;
             continue;
         }
         let mut row = row(one, time, source, calls.get(&index).copied());
@@ -60,29 +60,32 @@ fn listed(
         if one.kind == LoopKind::Rayon && source.summary.samples.is_some() {
             remarks.push(STOLEN.to_owned());
         }
+        remarks.extend(source.remarks.get(&index).cloned());
         row.notes = remarks.join("; ");
         rows.push(row);
     }
-    (below_ms, rows)
+    (below, rows)
 }
 
 fn row(one: &Loop, time: Time, source: &Measured, call_count: Option<u64>) -> HotLoop {
-    let total = source.summary.total_ms;
-    let share = (time.inclusive_ms / total).min(1.0);
+    let total = source.total;
+    let share = (time.inclusive / total).min(1.0);
     let bounds = source.summary.samples.and_then(|n| interval::wilson(share, n as f64));
-    let self_pct = percent(time.self_ms, total);
+    let self_pct = percent(time.own, total);
     HotLoop {
         module: one.module.clone(),
         line: Some(one.line),
         loop_id: one.loop_id.clone(),
-        time_pct: percent(time.inclusive_ms, total),
+        time_pct: percent(time.inclusive, total),
         call_count,
         notes: String::new(),
         self_pct,
         function: one.function.clone(),
         depth: Some(one.depth),
-        inclusive_ms: time.inclusive_ms,
-        self_ms: time.self_ms,
+        inclusive_ms: in_units(time.inclusive, source).0,
+        self_ms: in_units(time.own, source).0,
+        inclusive_events: in_units(time.inclusive, source).1,
+        self_events: in_units(time.own, source).1,
         ci_low: bounds.map(|(low, _)| 100.0 * low),
         ci_high: bounds.map(|(_, high)| 100.0 * high),
         trip_count: None,
@@ -97,26 +100,37 @@ fn row(one: &Loop, time: Time, source: &Measured, call_count: Option<u64>) -> Ho
     }
 }
 
-fn remainder(loop_id: &str, ms: f64, total_ms: f64, notes: String, source: &str) -> HotLoop {
+fn remainder(loop_id: &str, amount: f64, notes: String, source: &Measured) -> HotLoop {
+    let (ms, events) = in_units(amount, source);
     HotLoop {
         module: String::new(),
         line: None,
         loop_id: loop_id.into(),
-        time_pct: percent(ms, total_ms),
+        time_pct: percent(amount, source.total),
         call_count: None,
         notes,
-        self_pct: percent(ms, total_ms),
+        self_pct: percent(amount, source.total),
         function: String::new(),
         depth: None,
         inclusive_ms: ms,
         self_ms: ms,
+        inclusive_events: events,
+        self_events: events,
         ci_low: None,
         ci_high: None,
         trip_count: None,
         vectorized: None,
         status: None,
         priority: None,
-        source: source.into(),
+        source: source.summary.name.clone(),
+    }
+}
+
+/// An amount as milliseconds or as events.
+fn in_units(amount: f64, source: &Measured) -> (Option<f64>, Option<u64>) {
+    match source.summary.event {
+        None => (Some(amount), None),
+        Some(_) => (None, Some(amount.round() as u64)),
     }
 }
 
@@ -132,7 +146,7 @@ fn priority(self_pct: f64) -> Priority {
 /// Another source's name and inclusive share of a loop, if it knows the loop.
 fn compared(other: &Measured, index: usize) -> Option<(&str, f64)> {
     let time = other.loops.get(&index)?;
-    Some((&other.summary.name, percent(time.inclusive_ms, other.summary.total_ms)))
+    Some((&other.summary.name, percent(time.inclusive, other.total)))
 }
 
 fn notes<'a>(row: &HotLoop, threshold_pct: f64, others: impl Iterator<Item = (&'a str, f64)>) -> Vec<String> {

@@ -19,19 +19,21 @@ pub(super) fn measure(path: &Path, index: &Index<'_>) -> Result<Measured, HotLoo
         problems: problems(path, &samples),
         ..Measured::default()
     };
+    measured.total = measured.summary.total_ms.unwrap_or(0.0);
     let count = measured.summary.samples.unwrap_or(0);
-    let ms_per_sample = if count > 0 { measured.summary.total_ms / count as f64 } else { 0.0 };
+    let ms_per_sample = if count > 0 { measured.total / count as f64 } else { 0.0 };
     let mut resolver = Resolver { index, samples: &samples, modules: HashMap::new(), known: HashMap::new() };
     for stack in samples.stacks.iter().filter(|s| s.phase == phase::RENDER) {
         let loops = resolver.loops(stack, &mut measured.problems)?;
         let ms = stack.count as f64 * ms_per_sample;
         for &one in &loops {
-            measured.loops.entry(one).or_default().inclusive_ms += ms;
+            measured.loops.entry(one).or_default().inclusive += ms;
         }
         match loops.first() {
-            Some(innermost) => measured.loops.entry(*innermost).or_default().self_ms += ms,
-            None => measured.unmatched_ms += ms,
+            Some(innermost) => measured.loops.entry(*innermost).or_default().own += ms,
+            None => measured.unmatched += ms,
         }
+        *measured.stacks.entry(loops).or_default() += ms;
     }
     Ok(measured)
 }
@@ -44,7 +46,7 @@ fn summary(path: &Path, samples: &Samples) -> SourceSummary {
         name: SAMPLES.into(),
         file: path.to_owned(),
         method: format!("{}; period {} µs", samples.method, samples.period_ns as f64 / 1e3),
-        total_ms: render().map(|t| t.cpu_ns as f64).sum::<f64>() / NS_PER_MS,
+        total_ms: Some(render().map(|t| t.cpu_ns as f64).sum::<f64>() / NS_PER_MS),
         threads: render().filter(|t| t.samples > t.idle).count() as u64,
         samples: Some(sum(&mut samples.stacks.iter().filter(|s| s.phase == phase::RENDER).map(|s| s.count))),
         idle_samples: Some(sum(&mut render().map(|t| t.idle))),

@@ -8,7 +8,7 @@ use super::{HotLoop, HotLoops, HotLoopsError};
 
 /// The columns, in order. The first six are fixed for everybody's scripts; `self%` follows them because the two shares
 /// are read together.
-pub const COLUMNS: [&str; 20] = [
+pub const COLUMNS: [&str; 22] = [
     "module",
     "line",
     "loop_id",
@@ -29,6 +29,8 @@ pub const COLUMNS: [&str; 20] = [
     "source",
     "primary_source",
     "reliable",
+    "inclusive_events",
+    "self_events",
 ];
 
 #[derive(Serialize)]
@@ -63,7 +65,7 @@ impl HotLoops {
         Ok(w.write_all(b"\n")?)
     }
 
-    fn cells(&self, row: &HotLoop, reliable: bool) -> [String; 20] {
+    fn cells(&self, row: &HotLoop, reliable: bool) -> [String; 22] {
         let notes = match (reliable, row.notes.as_str()) {
             (true, notes) => notes.to_owned(),
             (false, "") => "UNRELIABLE".to_owned(),
@@ -79,8 +81,8 @@ impl HotLoops {
             format!("{:.3}", row.self_pct),
             row.function.clone(),
             whole(row.depth),
-            format!("{:.3}", row.inclusive_ms),
-            format!("{:.3}", row.self_ms),
+            fraction(row.inclusive_ms),
+            fraction(row.self_ms),
             fraction(row.ci_low),
             fraction(row.ci_high),
             whole(row.trip_count),
@@ -90,6 +92,8 @@ impl HotLoops {
             row.source.clone(),
             self.primary.clone(),
             reliable.to_string(),
+            whole(row.inclusive_events),
+            whole(row.self_events),
         ]
     }
 }

@@ -37,7 +37,14 @@ fn trace(text: &str) -> (tempfile::TempDir, PathBuf) {
 fn spans(events: &str) -> HotLoops {
     let (_folder, path) = trace(events);
     let inventory = inventory();
-    build(Inputs { inventory: &inventory, samples: None, trace: Some(&path), threshold_pct: 1.0 }).unwrap()
+    build(Inputs {
+        inventory: &inventory,
+        samples: None,
+        trace: Some(&path),
+        threshold_pct: 1.0,
+        others: Others::default(),
+    })
+    .unwrap()
 }
 
 fn x(tid: u32, start: u32, dur: u32, name: &str, loop_id: &str) -> String {
@@ -72,7 +79,7 @@ fn spans_share_the_render_phase() {
     let hot = spans(&two_workers());
     assert_eq!(hot.primary, SPANS);
     assert!(hot.problems.is_empty(), "{:?}", hot.problems);
-    assert!((hot.sources[0].total_ms - 1.0).abs() < 1e-9);
+    assert!((hot.sources[0].total_ms.unwrap() - 1.0).abs() < 1e-9);
     let (band, lattice) = (row(&hot, "a.rs::f#1"), row(&hot, "a.rs::f#2"));
     assert!((band.time_pct - 98.0).abs() < 1e-9 && (band.self_pct - 68.0).abs() < 1e-9, "{band:?}");
     assert!((lattice.time_pct - 30.0).abs() < 1e-9 && (lattice.self_pct - 29.5).abs() < 1e-9, "{lattice:?}");
@@ -102,7 +109,13 @@ fn a_trace_that_is_not_whole_is_a_problem() {
 
 #[test]
 fn without_a_source_nothing_is_built() {
-    let inputs = Inputs { inventory: &inventory(), samples: None, trace: None, threshold_pct: 1.0 };
+    let inputs = Inputs {
+        inventory: &inventory(),
+        samples: None,
+        trace: None,
+        threshold_pct: 1.0,
+        others: Others::default(),
+    };
     assert!(matches!(build(inputs), Err(HotLoopsError::NoSource)));
 }
 
@@ -137,7 +150,14 @@ fn sampled(samples: &Samples, trace: Option<&Path>) -> HotLoops {
     let path = folder.path().join("samples.json");
     samples.write(&path).unwrap();
     let inventory = inventory();
-    build(Inputs { inventory: &inventory, samples: Some(&path), trace, threshold_pct: 1.0 }).unwrap()
+    build(Inputs {
+        inventory: &inventory,
+        samples: Some(&path),
+        trace,
+        threshold_pct: 1.0,
+        others: Others::default(),
+    })
+    .unwrap()
 }
 
 #[test]
@@ -149,7 +169,7 @@ fn samples_come_first_and_only_the_render_phase_counts() {
     assert_eq!(names, [SAMPLES, SPANS]);
     let first = &hot.sources[0];
     assert_eq!((first.samples, first.idle_samples, first.late_samples), (Some(2), Some(2), Some(1)));
-    assert!((first.total_ms - 4.0).abs() < 1e-12 && (first.unmatched_pct - 100.0).abs() < 1e-9);
+    assert!((first.total_ms.unwrap() - 4.0).abs() < 1e-12 && (first.unmatched_pct - 100.0).abs() < 1e-9);
     for source in [SAMPLES, SPANS] {
         let sum: f64 = hot.rows.iter().filter(|r| r.source == source).map(|r| r.self_pct).sum();
         assert!((sum - 100.0).abs() < 1e-9, "{source}: {sum}");
@@ -168,11 +188,12 @@ fn what_makes_samples_not_whole_is_listed() {
 
 /// One source that measured a loop, for notes.
 fn measured(name: &str, inclusive_pct: f64, samples: Option<u64>) -> Measured {
-    let time = Time { inclusive_ms: inclusive_pct, self_ms: inclusive_pct };
+    let time = Time { inclusive: inclusive_pct, own: inclusive_pct };
     Measured {
-        summary: SourceSummary { name: name.into(), total_ms: 100.0, samples, ..SourceSummary::default() },
+        summary: SourceSummary { name: name.into(), samples, ..SourceSummary::default() },
         loops: HashMap::from([(0, time)]),
-        unmatched_ms: 100.0 - inclusive_pct,
+        total: 100.0,
+        unmatched: 100.0 - inclusive_pct,
         ..Measured::default()
     }
 }

@@ -5,6 +5,7 @@
 //!   the end (`chains.rs` states the rule); rayon chains. Also inside macro calls and `macro_rules!`
 //!   bodies, whose tokens are parsed again (`macros.rs`).
 //! - C: `for`, `while`, `do`, also inside `#define` bodies that hold the whole loop.
+//! - Python: `for`, `while`, comprehensions, generator expressions that something runs (`python.rs`).
 //!
 //! Not listed, because their loop is not in the source read: loops inside library calls (`sort`, `fill`,
 //! `memcpy`, `Vec::extend(v)`), lazy chains that nothing consumes here, recursion, and `goto` loops.
@@ -24,6 +25,7 @@ mod lookup;
 mod macros;
 mod methods;
 mod output;
+mod python;
 mod rust;
 mod scan;
 mod summary;
@@ -39,6 +41,8 @@ pub(crate) use facts::TestFunction;
 pub(crate) use scan::read_tree;
 pub(crate) use summary::cell;
 
+use crate::evidence::overrides::Person;
+use crate::evidence::{Code, CompilerRun};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -56,6 +60,9 @@ pub struct Inventory {
     pub loops: Vec<Loop>,
     /// What was not read, or only in part, and why.
     pub skipped: Vec<Skipped>,
+    /// The compiler runs that the evidence comes from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub compilers: Vec<CompilerRun>,
 }
 
 /// One source file.
@@ -121,6 +128,12 @@ pub struct Loop {
     pub priority: Option<Priority>,
     /// Why the status is what it is.
     pub evidence: String,
+    /// What a compiler made of it, where one was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<Code>,
+    /// A person's word, which wins over the evidence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<Person>,
 }
 
 /// Something that was not read, or only in part.
@@ -143,6 +156,8 @@ pub enum Language {
     Rust,
     /// `.c` and `.h`
     C,
+    /// `.py` and `.pyi`
+    Python,
 }
 
 /// Kinds of loops.
@@ -161,6 +176,8 @@ pub enum LoopKind {
     Iterator,
     /// The same over a rayon iterator
     Rayon,
+    /// Python's comprehensions, and generator expressions that are run where they stand
+    Comprehension,
 }
 
 /// Whether a loop needs work. Evidence decides, and its text says which.
@@ -230,12 +247,13 @@ pub enum InventoryError {
 }
 
 impl Language {
-    /// `rust` or `c`, as in the JSON form.
+    /// `rust`, `c` or `python`, as in the JSON form.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Rust => "rust",
             Self::C => "c",
+            Self::Python => "python",
         }
     }
 }
@@ -251,6 +269,7 @@ impl LoopKind {
             Self::Do => "do",
             Self::Iterator => "iterator",
             Self::Rayon => "rayon",
+            Self::Comprehension => "comprehension",
         }
     }
 }

@@ -7,7 +7,7 @@
 use super::facts::Facts;
 use super::layout::Layout;
 use super::text::Text;
-use super::{Inventory, InventoryError, Language, SCHEMA, Skipped, SourceFile, c, rust};
+use super::{Inventory, InventoryError, Language, SCHEMA, Skipped, SourceFile, c, python, rust};
 use ignore::WalkBuilder;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
@@ -26,7 +26,7 @@ pub(crate) struct Findings {
 }
 
 impl Inventory {
-    /// Lists the loops of the Rust and C files among `paths`, which are files or directories, relative to
+    /// Lists the loops of the Rust, C and Python files among `paths`, which are files or directories, relative to
     /// `root` or absolute inside it; no paths mean the whole root.
     ///
     /// # Errors
@@ -42,15 +42,18 @@ pub(crate) fn read_tree(root: &Path, paths: &[PathBuf]) -> Result<Findings, Inve
     let mut skipped = Vec::new();
     let files = files(root, paths, &mut skipped)?;
     // The grammars are checked once here, so that workers can rely on them.
-    let (_, _) = (rust::parser()?, c::parser()?);
-    let mut read: Vec<Read> = files
-        .par_iter()
-        .map_init(|| (rust::parser().ok(), c::parser().ok()), |parsers, file| read_file(root, file, parsers))
-        .collect();
+    let (_, _, _) = (rust::parser()?, c::parser()?, python::parser()?);
+    let mut read: Vec<Read> =
+        files.par_iter().map_init(Parsers::new, |parsers, file| read_file(root, file, parsers)).collect();
     let layout =
         Layout::new(root, read.iter().filter_map(|r| r.parsed.as_ref().map(|p| (r.path.as_str(), &p.facts))));
-    let mut inventory =
-        Inventory { schema: SCHEMA.to_string(), files: Vec::new(), loops: Vec::new(), skipped };
+    let mut inventory = Inventory {
+        schema: SCHEMA.to_string(),
+        files: Vec::new(),
+        loops: Vec::new(),
+        skipped,
+        compilers: Vec::new(),
+    };
     let mut tests = Vec::new();
     for Read { path, parsed, notes } in &mut read {
         inventory.skipped.append(notes);
@@ -93,11 +96,24 @@ struct Parsed {
     facts: Facts,
 }
 
-fn read_file(root: &Path, file: &str, parsers: &mut (Option<Parser>, Option<Parser>)) -> Read {
+/// One of each language.
+struct Parsers {
+    rust: Option<Parser>,
+    c: Option<Parser>,
+    python: Option<Parser>,
+}
+
+impl Parsers {
+    fn new() -> Self {
+        Self { rust: rust::parser().ok(), c: c::parser().ok(), python: python::parser().ok() }
+    }
+}
+
+fn read_file(root: &Path, file: &str, parsers: &mut Parsers) -> Read {
     let note = |reason: String| Skipped { path: file.to_string(), line: None, reason };
     let skip = |reason: String| Read { path: file.to_string(), parsed: None, notes: vec![note(reason)] };
     let Some(language) = language(Path::new(file)) else {
-        return skip("not read: neither .rs nor .c nor .h".to_string());
+        return skip("not read: neither Rust (.rs) nor C (.c, .h) nor Python (.py, .pyi)".to_string());
     };
     let path = root.join(file);
     match std::fs::metadata(&path) {
@@ -123,8 +139,9 @@ fn read_file(root: &Path, file: &str, parsers: &mut (Option<Parser>, Option<Pars
     }
     let text = Text::new(&bytes);
     let facts = match (language, parsers) {
-        (Language::Rust, (Some(parser), _)) => rust::facts(parser, &text),
-        (Language::C, (_, Some(parser))) => c::facts(parser, &text),
+        (Language::Rust, Parsers { rust: Some(parser), .. }) => rust::facts(parser, &text),
+        (Language::C, Parsers { c: Some(parser), .. }) => c::facts(parser, &text),
+        (Language::Python, Parsers { python: Some(parser), .. }) => python::facts(parser, &text),
         _ => return skip("not read: no parser".to_string()),
     };
     Read { path: file.to_string(), parsed: Some(Parsed { bytes, language, sha256, facts }), notes }
@@ -150,6 +167,7 @@ fn language(path: &Path) -> Option<Language> {
     match path.extension()?.to_str()? {
         "rs" => Some(Language::Rust),
         "c" | "h" => Some(Language::C),
+        "py" | "pyi" => Some(Language::Python),
         _ => None,
     }
 }

@@ -8,7 +8,7 @@ use crate::cli::HotLoopsArgs;
 use crate::exit::{AuditError, Result};
 use crate::gates::Verdict;
 use crate::hash;
-use crate::hot_loops::{self, HotLoops, Inputs};
+use crate::hot_loops::{self, HotLoops, Inputs, Others};
 use crate::inventory::Inventory;
 use crate::progress::Progress;
 use crate::report::summary::{LoopRow, Loops, Summary, summary};
@@ -69,6 +69,7 @@ pub fn hot_loops(ctx: &Context, args: &HotLoopsArgs, outdir: Option<&Path>) -> R
         inventory: &listed,
         samples: samples.is_file().then_some(samples.as_path()),
         trace: trace.is_file().then_some(trace.as_path()),
+        others: Others::default(),
         threshold_pct: args.threshold,
     };
     let hot = hot_loops::build(inputs).map_err(|e| AuditError::failed("joining profile and inventory", e))?;
@@ -223,6 +224,13 @@ fn write(
     let mut json = Vec::new();
     hot.write_json(&mut json, reliable).map_err(|e| AuditError::failed(FILE, e))?;
     writer.write(&marked(FILE, reliable), json)?;
+    let picture = hot.flame_graph(reliable);
+    let shown = picture.as_ref().map_or(String::new(), |_| {
+        format!("\n![Loops by their share of samples]({})\n", marked("loops.svg", reliable))
+    });
+    if let Some(picture) = picture {
+        writer.write(&marked("loops.svg", reliable), picture)?;
+    }
     let line = headline(&hot);
     let verdict = PhaseVerdict {
         schema: VERDICT_SCHEMA.into(),
@@ -245,7 +253,7 @@ fn write(
         command: &ctx.command,
         environment: &ctx.environment,
         capture: Some(record),
-        own: format!("## Sources of the profile\n\n{}", sources(&hot)),
+        own: format!("## Sources of the profile\n\n{}{shown}", sources(&hot)),
         loops: measured(&hot),
         parents: &parents,
         previous: None,
@@ -296,7 +304,16 @@ pub(super) fn measured(hot: &HotLoops) -> Loops {
     Loops::Measured(source, rows.collect())
 }
 
-fn sources(hot: &HotLoops) -> String {
+/// 100 % of a source.
+fn amount(source: &hot_loops::SourceSummary) -> String {
+    match (source.total_ms, source.total_events, &source.event) {
+        (Some(ms), _, _) => format!("{ms:.1} ms on {} threads", source.threads),
+        (None, Some(n), Some(event)) => format!("{n} {event}"),
+        _ => "—".into(),
+    }
+}
+
+pub(super) fn sources(hot: &HotLoops) -> String {
     let count = |n: Option<u64>| n.map_or("—".into(), |n| n.to_string());
     let rows: Vec<Vec<String>> = hot
         .sources
@@ -306,7 +323,7 @@ fn sources(hot: &HotLoops) -> String {
             vec![
                 s.name.clone(),
                 s.method.clone(),
-                format!("{:.1} ms on {} threads", s.total_ms, s.threads),
+                amount(s),
                 count(s.samples.or(s.spans)),
                 count(s.idle_samples),
                 count(lost),

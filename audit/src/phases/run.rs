@@ -24,7 +24,8 @@ pub struct Outcome {
 /// When a phase before the hot loops fails. A blocked capture is an outcome, not an error.
 pub fn run(ctx: &Context, settings: &Settings, outdir: Option<&Path>) -> Result<Outcome> {
     let place = |phase: &str| -> Option<PathBuf> { outdir.map(|d| d.join(format!("phase_{phase}"))) };
-    let a = super::inventory::inventory(ctx, &[], place("a").as_deref())?;
+    let a =
+        super::inventory::inventory(ctx, &super::inventory::InventoryArgs::default(), place("a").as_deref())?;
     let (b1, record) = super::capture::capture(ctx, settings, place("b1").as_deref())?;
     let mut outcome = Outcome { phases: vec![a.clone(), b1.clone()], hot: None, stopped: None };
     if b1.verdict != Verdict::Pass {
@@ -32,6 +33,7 @@ pub fn run(ctx: &Context, settings: &Settings, outdir: Option<&Path>) -> Result<
         return Ok(outcome);
     }
     let args = HotLoopsArgs {
+        others: Default::default(),
         capture: Some(b1.stamp.clone()),
         inventory: Some(a.stamp.clone()),
         threshold: 1.0,

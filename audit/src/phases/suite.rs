@@ -242,6 +242,7 @@ fn bench(ctx: &Context, args: &SuiteArgs, suite: &Suite) -> Result<Bench> {
     let referee = named(&args.referee, &suite.referee).map(find).transpose()?;
     let referee = referee.map(|r| third(r, &reference, &candidate)).transpose()?;
     let conditions = Conditions {
+        inherited: crate::engines::render::Inherited::Allowed,
         limits: engines::limits(ctx, args.time_limit, None, None),
         threads: args.threads.map_or(suite.threads.unwrap_or(1), |n| n as usize).max(1),
         in_place: None,

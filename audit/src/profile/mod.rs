@@ -4,13 +4,19 @@
 //!   the stack; `unwind` turns them into addresses, [`samples`] is the file they are written to.
 //! * [`symbols`] turns an address into source lines, through inlining.
 //! * [`chrome`] reads span traces in Chrome's JSON form.
+//! * [`top`] sums such a trace up; [`python`] reads the names of Python functions in it.
+//! * [`callgrind`] and [`perf_script`] read what those tools write.
 //! * [`functions`] is the coarse view, per function, for flame graphs.
 
+pub mod callgrind;
 pub mod chrome;
 pub mod functions;
+pub mod perf_script;
+pub mod python;
 pub mod sampler;
 pub mod samples;
 pub mod symbols;
+pub mod top;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 pub mod unwind;
 

@@ -128,6 +128,35 @@ impl Symbols {
     }
 }
 
+/// Addresses of a file's functions by name, as perf prints names (demangled, Rust's without their hash); names that stand
+/// for several addresses are left out. Empty when the file cannot be read.
+#[must_use]
+pub fn functions(path: &Path) -> HashMap<String, u64> {
+    use object::{Object, ObjectSymbol};
+    let mut found: HashMap<String, Option<u64>> = HashMap::new();
+    let Ok(bytes) = std::fs::read(path) else { return HashMap::new() };
+    let Ok(file) = object::File::parse(bytes.as_slice()) else { return HashMap::new() };
+    for symbol in file.symbols().chain(file.dynamic_symbols()) {
+        let (Ok(name), true) = (symbol.name(), symbol.is_definition()) else { continue };
+        for name in [name.to_owned(), without_hash(demangled(name))] {
+            let address = found.entry(name).or_insert(Some(symbol.address()));
+            if *address != Some(symbol.address()) {
+                *address = None;
+            }
+        }
+    }
+    found.into_iter().filter_map(|(name, address)| Some((name, address?))).collect()
+}
+
+fn without_hash(name: String) -> String {
+    match name.rsplit_once("::h") {
+        Some((bare, hash)) if hash.len() == 16 && hash.bytes().all(|b| b.is_ascii_hexdigit()) => {
+            bare.to_owned()
+        }
+        _ => name,
+    }
+}
+
 fn demangled(name: &str) -> String {
     addr2line::demangle_auto(name.into(), None).into_owned()
 }

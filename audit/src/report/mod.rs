@@ -2,9 +2,11 @@
 
 pub mod blockers;
 pub mod capture;
+pub mod flame;
 pub mod parity;
 pub mod suite;
 pub mod summary;
+pub mod timeline;
 
 /// A Markdown table.
 #[must_use]

@@ -6,6 +6,7 @@ mod garbage;
 mod lookup;
 mod macros;
 mod oracle;
+mod python;
 mod rust;
 mod tree;
 

@@ -46,10 +46,10 @@ fn wrong_paths_are_errors_that_name_them() {
 #[test]
 fn what_cannot_be_read_is_recorded() {
     let dir =
-        tree(&[("a.rs", LOOP), ("broken.rs", "fn f() {\n  loop {}\n}\nfn ) {\n"), ("named.py", "x = 1\n")]);
+        tree(&[("a.rs", LOOP), ("broken.rs", "fn f() {\n  loop {}\n}\nfn ) {\n"), ("named.txt", "x = 1\n")]);
     write(dir.path(), "latin.c", b"/* caf\xe9 */ void f(void) { for (;;) ; }\n");
     write(dir.path(), "binary.rs", b"fn f() {}\0\0");
-    let inventory = Inventory::scan(dir.path(), &[PathBuf::new(), PathBuf::from("named.py")]).unwrap();
+    let inventory = Inventory::scan(dir.path(), &[PathBuf::new(), PathBuf::from("named.txt")]).unwrap();
     let notes: Vec<String> =
         inventory.skipped.iter().map(|s| format!("{}:{:?} {}", s.path, s.line, s.reason)).collect();
     assert_eq!(
@@ -58,7 +58,7 @@ fn what_cannot_be_read_is_recorded() {
             "binary.rs:None not read: binary (contains NUL bytes)",
             "broken.rs:Some(4) syntax not understood here; loops inside it may be missing",
             "latin.c:Some(1) not UTF-8: 1 bytes read as `?`",
-            "named.py:None not read: neither .rs nor .c nor .h",
+            "named.txt:None not read: neither Rust (.rs) nor C (.c, .h) nor Python (.py, .pyi)",
         ]
     );
     let ids: Vec<&str> = inventory.loops.iter().map(|l| l.loop_id.as_str()).collect();

@@ -1,179 +1,92 @@
-//! One event: the few members that matter, borrowed from the file where they can be, everything else skipped.
+//! One event: the few members that matter, borrowed from the file, everything else checked and passed over.
 
-use std::borrow::Cow;
-use std::fmt;
-
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use super::scan::{self, Fault, Raw};
 
 /// An event as it stands in the file.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Event<'a> {
-    pub(super) phase: Scalar<'a>,
-    pub(super) name: Scalar<'a>,
-    pub(super) pid: Scalar<'a>,
-    pub(super) tid: Scalar<'a>,
-    /// Microseconds.
-    pub(super) time: Option<f64>,
-    /// Microseconds.
-    pub(super) duration: Option<f64>,
-    pub(super) args: Args<'a>,
+    pub(super) phase: Raw<'a>,
+    pub(super) name: Raw<'a>,
+    pub(super) category: Raw<'a>,
+    pub(super) pid: Raw<'a>,
+    pub(super) tid: Raw<'a>,
+    /// Of an asynchronous event; a number, a text, or an object that says how far it is known.
+    pub(super) id: Raw<'a>,
+    /// Microseconds of wall time.
+    pub(super) time: Raw<'a>,
+    /// Microseconds of wall time.
+    pub(super) duration: Raw<'a>,
+    /// Microseconds of thread time.
+    pub(super) thread_time: Raw<'a>,
+    /// Microseconds of thread time.
+    pub(super) thread_duration: Raw<'a>,
+    pub(super) args: Raw<'a>,
 }
 
-/// The arguments that matter.
-#[derive(Debug, Default)]
-pub(super) struct Args<'a> {
-    pub(super) loop_id: Option<Scalar<'a>>,
-    /// Of a metadata event.
-    pub(super) name: Option<Scalar<'a>>,
+macro_rules! keys {
+    ($($name:ident $key:literal),*) => { $(const $name: u64 = scan::short($key);)* };
+}
+keys!(PH b"ph", NAME b"name", CAT b"cat", PID b"pid", TID b"tid", ID b"id", ID2 b"id2", TS b"ts", DUR b"dur", TTS b"tts", TDUR b"tdur", ARGS b"args");
+
+/// Reads the event that starts at `at` with its brace; also the place behind it.
+pub(super) fn event(bytes: &[u8], at: usize) -> Result<(Event<'_>, usize), Fault> {
+    let mut event = Event::default();
+    let end = scan::members(bytes, at, |key, at| {
+        let (value, end) = scan::value(bytes, at)?;
+        match scan::short(key) {
+            PH => event.phase = value,
+            NAME => event.name = value,
+            CAT => event.category = value,
+            PID => event.pid = value,
+            TID => event.tid = value,
+            ID | ID2 => event.id = value,
+            TS => event.time = value,
+            DUR => event.duration = value,
+            TTS => event.thread_time = value,
+            TDUR => event.thread_duration = value,
+            ARGS => event.args = value,
+            _ => {}
+        }
+        Ok(end)
+    })?;
+    let whole = &bytes[at..end];
+    if !whole.is_ascii() && std::str::from_utf8(whole).is_err() {
+        return Err(Fault::Bad);
+    }
+    Ok((event, end))
 }
 
-/// A value that one tool writes as text and another as a number. Structures are skipped and count as nothing.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(super) enum Scalar<'a> {
-    #[default]
-    Nothing,
-    Text(Cow<'a, str>),
-    Whole(i128),
-    Real(f64),
-}
-
-impl Scalar<'_> {
-    /// As text: numbers in decimal, exact beyond 2⁵³.
-    pub(super) fn text(&self) -> Cow<'_, str> {
-        match self {
-            Scalar::Nothing => Cow::Borrowed(""),
-            Scalar::Text(text) => Cow::Borrowed(text),
-            Scalar::Whole(number) => Cow::Owned(number.to_string()),
-            Scalar::Real(number) => Cow::Owned(number.to_string()),
+impl<'a> Event<'a> {
+    /// The phase letter; `?` for what is none.
+    pub(super) fn letter(&self) -> u8 {
+        match self.phase {
+            Raw::Text(&[letter]) if letter.is_ascii() => letter,
+            _ => b'?',
         }
     }
 
-    fn number(&self) -> Option<f64> {
-        let number = match self {
-            Scalar::Nothing => None,
-            Scalar::Text(text) => text.trim().parse().ok(),
-            Scalar::Whole(number) => Some(*number as f64),
-            Scalar::Real(number) => Some(*number),
-        };
-        number.filter(|n| n.is_finite())
-    }
-}
-
-impl<'de> Deserialize<'de> for Event<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Event<'de>, D::Error> {
-        deserializer.deserialize_map(EventVisitor)
-    }
-}
-
-struct EventVisitor;
-
-impl<'de> Visitor<'de> for EventVisitor {
-    type Value = Event<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an event object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Event<'de>, A::Error> {
-        let mut event = Event::default();
-        while let Some(key) = map.next_key::<Scalar<'de>>()? {
-            match &*key.text() {
-                "ph" => event.phase = map.next_value()?,
-                "name" => event.name = map.next_value()?,
-                "pid" => event.pid = map.next_value()?,
-                "tid" => event.tid = map.next_value()?,
-                "ts" => event.time = map.next_value::<Scalar<'de>>()?.number(),
-                "dur" => event.duration = map.next_value::<Scalar<'de>>()?.number(),
-                "args" => event.args = map.next_value()?,
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
-                }
+    /// One argument.
+    pub(super) fn argument(&self, wanted: &[u8]) -> Raw<'a> {
+        let mut found = Raw::Nothing;
+        self.arguments(|key, value| {
+            if key == wanted {
+                found = value;
             }
-        }
-        Ok(event)
+            key != wanted
+        });
+        found
     }
-}
 
-/// The visits of everything that is not a map, for values whose form no tool agrees on.
-macro_rules! scalar_visits {
-    ($text:expr, $whole:expr, $real:expr, $nothing:expr) => {
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("any value")
+    /// Every argument in order, while `each` wants more.
+    pub(super) fn arguments(&self, mut each: impl FnMut(&'a [u8], Raw<'a>) -> bool) {
+        let Raw::Structure(args) = self.args else { return };
+        if args.first() != Some(&b'{') {
+            return;
         }
-        fn visit_borrowed_str<E>(self, v: &'de str) -> Result<Self::Value, E> {
-            Ok($text(Cow::Borrowed(v)))
-        }
-        fn visit_str<E>(self, v: &str) -> Result<Self::Value, E> {
-            Ok($text(Cow::Owned(v.to_owned())))
-        }
-        fn visit_u64<E>(self, v: u64) -> Result<Self::Value, E> {
-            Ok($whole(v.into()))
-        }
-        fn visit_i64<E>(self, v: i64) -> Result<Self::Value, E> {
-            Ok($whole(v.into()))
-        }
-        fn visit_f64<E>(self, v: f64) -> Result<Self::Value, E> {
-            Ok($real(v))
-        }
-        fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-            Ok($nothing)
-        }
-        fn visit_unit<E>(self) -> Result<Self::Value, E> {
-            Ok($nothing)
-        }
-        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-            while seq.next_element::<IgnoredAny>()?.is_some() {}
-            Ok($nothing)
-        }
-    };
-}
-
-impl<'de> Deserialize<'de> for Scalar<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Scalar<'de>, D::Error> {
-        deserializer.deserialize_any(ScalarVisitor)
-    }
-}
-
-struct ScalarVisitor;
-
-impl<'de> Visitor<'de> for ScalarVisitor {
-    type Value = Scalar<'de>;
-    scalar_visits!(Scalar::Text, Scalar::Whole, Scalar::Real, Scalar::Nothing);
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Scalar<'de>, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Scalar::Nothing)
-    }
-}
-
-impl<'de> Deserialize<'de> for Args<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Args<'de>, D::Error> {
-        deserializer.deserialize_any(ArgsVisitor)
-    }
-}
-
-struct ArgsVisitor;
-
-impl<'de> Visitor<'de> for ArgsVisitor {
-    type Value = Args<'de>;
-    scalar_visits!(
-        |_: Cow<'de, str>| Args::default(),
-        |_: i128| Args::default(),
-        |_: f64| Args::default(),
-        Args::default()
-    );
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Args<'de>, A::Error> {
-        let mut args = Args::default();
-        while let Some(key) = map.next_key::<Scalar<'de>>()? {
-            match &*key.text() {
-                "loop_id" => args.loop_id = Some(map.next_value()?),
-                "name" => args.name = Some(map.next_value()?),
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        Ok(args)
+        // They were checked as a part of the event: the only fault is our own stop.
+        let _ = scan::members(args, 0, |key, at| {
+            let (value, end) = scan::value(args, at)?;
+            if each(key, value) { Ok(end) } else { Err(Fault::Bad) }
+        });
     }
 }

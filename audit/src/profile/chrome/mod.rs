@@ -1,30 +1,58 @@
-//! Reads Chrome traces (the JSON of `chrome://tracing`, Perfetto, `tracing-chrome`, `torch.profiler`): event by event
-//! from the bytes of the file, never the whole as a tree.
+//! Reads Chrome traces (the JSON of `chrome://tracing`, Perfetto, `tracing-chrome`, `torch.profiler`), also packed by
+//! gzip: event by event through a window that slides over the file, so that memory does not grow with it.
 //!
 //! Damage costs the damaged event only: it is skipped and counted. A file cut off at any byte gives what stands before
-//! the cut. Complete (`X`) and paired (`B`, `E`) events become spans; the others are counted by their phase letter.
+//! the cut. Complete (`X`) and paired (`B`, `E`) events become spans; asynchronous ones are paired by their id; of
+//! counters the extremes are kept; instants are counted by name, and everything by its phase letter.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+mod building;
+mod counters;
 mod event;
+mod input;
+mod names;
 mod reader;
+mod scan;
+mod spans;
 #[cfg(test)]
 mod tests;
 mod timeline;
 
-pub use timeline::{Share, SpanTotal};
+pub use counters::Counter;
+pub use spans::Span;
+pub use timeline::{Share, SpanTotal, Stack, Walk};
 
 /// What a trace file holds.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Default)]
 pub struct Trace {
     /// In order of appearance.
     pub threads: Vec<Thread>,
-    /// Distinct pairs of name and loop.
+    /// Distinct triples of name, category and loop.
     pub keys: Vec<Key>,
     /// What was read and what was lost.
     pub counts: Counts,
+    /// Instant events by name.
+    pub instants: BTreeMap<String, u64>,
+    /// Asynchronous events that have both ends, the longest first.
+    pub asyncs: Vec<Async>,
+    /// Extremes of counters and of memory events.
+    pub counters: Vec<Counter>,
+    /// What [`Trace::walk`] goes along.
+    spans: spans::Spans,
+}
+
+/// Asynchronous events of one key: they belong to no thread and may overlap.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Async {
+    /// Index into [`Trace::keys`].
+    pub key: u32,
+    /// Pairs.
+    pub calls: u64,
+    /// Sum of their lengths, nanoseconds.
+    pub total_ns: u64,
 }
 
 /// A thread of the traced program.
@@ -36,8 +64,27 @@ pub struct Thread {
     pub tid: String,
     /// From its metadata event.
     pub name: Option<String>,
-    /// Sorted by start, the longer first.
-    pub spans: Vec<Span>,
+    /// Name of its process.
+    pub process: Option<String>,
+    /// Where its spans lie.
+    pub extent: Extent,
+}
+
+/// Where the spans of a thread lie on the trace's clock, nanoseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Extent {
+    /// Spans.
+    pub spans: u64,
+    /// Those of the category `python_function`.
+    pub python: u64,
+    /// Earliest start.
+    pub first_start_ns: i64,
+    /// Latest start.
+    pub last_start_ns: i64,
+    /// Earliest end.
+    pub first_end_ns: i64,
+    /// Latest end.
+    pub last_end_ns: i64,
 }
 
 /// What a span is about.
@@ -45,19 +92,10 @@ pub struct Thread {
 pub struct Key {
     /// The event's name.
     pub name: String,
+    /// Its categories as they stand in the file.
+    pub category: String,
     /// Its argument `loop_id`, where it has one.
     pub loop_id: Option<String>,
-}
-
-/// A stretch of a thread's time.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Span {
-    /// Nanoseconds on the trace's clock.
-    pub start_ns: i64,
-    /// Nanoseconds.
-    pub duration_ns: u64,
-    /// Index into [`Trace::keys`].
-    pub key: u32,
 }
 
 /// How much of a file was read, and what was not.
@@ -67,7 +105,9 @@ pub struct Counts {
     pub events: u64,
     /// Spans made of them.
     pub spans: u64,
-    /// Events that make no span, by phase letter (metadata, instants, counters, unknown ones).
+    /// Spans that tell their thread time.
+    pub cpu_times: u64,
+    /// Events that make no span, by phase letter; `?` for what is none.
     pub others: BTreeMap<String, u64>,
     /// Events skipped: bad JSON, bad text, no time.
     pub broken: u64,
@@ -79,6 +119,8 @@ pub struct Counts {
     pub cut: bool,
     /// Bytes between the last whole event and the end of a file that is cut.
     pub bytes_lost: u64,
+    /// Why reading ended before the file did: the system's or the unpacker's words.
+    pub fault: Option<String>,
 }
 
 impl Counts {
@@ -115,29 +157,35 @@ pub enum ChromeError {
 }
 
 impl Trace {
-    /// Reads a file through a memory map.
+    /// Reads a file, unpacking it where it starts like gzip.
     ///
     /// # Errors
-    /// When it cannot be opened or does not look like a trace. Damage inside is counted instead.
+    /// When it cannot be opened or does not look like a trace, or the temporary file for many spans cannot be written.
+    /// Damage inside is counted instead.
     pub fn read(path: &Path) -> Result<Trace, ChromeError> {
         let io = |source| ChromeError::Io { path: path.to_owned(), source };
-        let file = File::open(path).map_err(io)?;
-        let not = || ChromeError::NotATrace { path: path.to_owned() };
-        if file.metadata().map_err(io)?.len() == 0 {
-            return Trace::parse(&[]).ok_or_else(not);
-        }
-        Trace::parse(&map(&file).map_err(io)?).ok_or_else(not)
+        let input = input::Input::new(File::open(path).map_err(io)?).map_err(io)?;
+        reader::read(input).map_err(io)?.ok_or_else(|| ChromeError::NotATrace { path: path.to_owned() })
     }
 
     /// Reads the bytes of a file; `None` when they do not look like a trace.
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<Trace> {
-        reader::read(bytes)
+        reader::read(input::Input::new(bytes).ok()?).ok()?
     }
 }
 
-#[expect(unsafe_code, reason = "memory map of a file")]
-fn map(file: &File) -> std::io::Result<memmap2::Mmap> {
-    // SAFETY: read only. A file that somebody shortens meanwhile ends this process by SIGBUS; it cannot corrupt it.
-    unsafe { memmap2::Mmap::map(file) }
+impl Extent {
+    fn take_in(&mut self, start_ns: i64, end_ns: i64, python: bool) {
+        if self.spans == 0 {
+            (self.first_start_ns, self.last_start_ns) = (start_ns, start_ns);
+            (self.first_end_ns, self.last_end_ns) = (end_ns, end_ns);
+        }
+        self.spans += 1;
+        self.python += u64::from(python);
+        self.first_start_ns = self.first_start_ns.min(start_ns);
+        self.last_start_ns = self.last_start_ns.max(start_ns);
+        self.first_end_ns = self.first_end_ns.min(end_ns);
+        self.last_end_ns = self.last_end_ns.max(end_ns);
+    }
 }

@@ -1,0 +1,546 @@
+//! Reads callgrind's output, line by line, with and without instruction addresses (`--dump-instr=yes`): compressed
+//! names, relative positions, inlined files (`fi=`, `fe=`), jumps, several parts in one file.
+//!
+//! The format: <https://valgrind.org/docs/manual/cl-format.html>. Counts are exact. A line that makes no sense is skipped
+//! and counted.
+
+use std::collections::HashMap;
+use std::io::BufRead;
+use std::path::Path;
+
+/// Longest line that is read; longer ones are skipped.
+const LONGEST: u64 = 1 << 16;
+/// Distinct positions that are kept.
+const MOST: usize = 50_000_000;
+
+/// What a file says.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Callgrind {
+    /// The event that costs count; `Ir` (instructions) where the file has it.
+    pub event: String,
+    /// Whether positions have instruction addresses.
+    pub has_addresses: bool,
+    /// The command line that was profiled.
+    pub command: Option<String>,
+    /// Files that code was running from.
+    pub objects: Vec<String>,
+    /// Source files.
+    pub files: Vec<String>,
+    /// Functions.
+    pub functions: Vec<Function>,
+    /// Cost of positions themselves, sorted.
+    pub costs: Vec<(Position, u64)>,
+    /// Calls, sorted.
+    pub calls: Vec<Call>,
+    /// Sum of [`Callgrind::costs`].
+    pub total: u64,
+    /// What the file says the sum is, where it does.
+    pub stated_total: Option<u64>,
+    /// Lines that were not understood.
+    pub skipped: u64,
+}
+
+/// A function of an object.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Function {
+    /// As callgrind has it, demangled where callgrind did that.
+    pub name: String,
+    /// Index into [`Callgrind::objects`].
+    pub object: u32,
+    /// Index into [`Callgrind::files`].
+    pub file: u32,
+    /// Exact number of calls that were recorded.
+    pub calls: u64,
+}
+
+/// Where a cost arises.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Position {
+    /// Index into [`Callgrind::functions`]: the function of the machine code.
+    pub function: u32,
+    /// Index into [`Callgrind::objects`].
+    pub object: u32,
+    /// Index into [`Callgrind::files`]: of the source line, which inlining may have brought from elsewhere.
+    pub file: u32,
+    /// 0 where there is none.
+    pub line: u32,
+    /// As stated in the object's file; 0 without addresses.
+    pub address: u64,
+}
+
+/// Calls of one function from one place.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Call {
+    /// The place.
+    pub from: Position,
+    /// Index into [`Callgrind::functions`].
+    pub to: u32,
+    /// How often.
+    pub count: u64,
+    /// Cost of all that they did.
+    pub inclusive: u64,
+}
+
+/// Why a file could not be read at all.
+#[derive(Debug, thiserror::Error)]
+pub enum CallgrindError {
+    /// The file system said no.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: String,
+        /// The reason.
+        source: std::io::Error,
+    },
+    /// Something else.
+    #[error("{path}: not callgrind's output: no `events:` and `fn=` lines in it")]
+    NotCallgrind {
+        /// The file.
+        path: String,
+    },
+}
+
+impl Callgrind {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// When it cannot be read, or has neither events nor functions.
+    pub fn read(path: &Path) -> Result<Callgrind, CallgrindError> {
+        let name = || path.display().to_string();
+        let io = |source| CallgrindError::Io { path: name(), source };
+        let file = std::fs::File::open(path).map_err(io)?;
+        let read = Callgrind::parse(std::io::BufReader::new(file)).map_err(io)?;
+        read.ok_or_else(|| CallgrindError::NotCallgrind { path: name() })
+    }
+
+    /// Reads a text; `None` when nothing in it looks like callgrind's.
+    ///
+    /// # Errors
+    /// Those of `from`.
+    pub fn parse(mut from: impl BufRead) -> std::io::Result<Option<Callgrind>> {
+        let mut reader = Reader::default();
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            if std::io::Read::take(&mut from, LONGEST).read_until(b'\n', &mut line)? == 0 {
+                break;
+            }
+            if line.last() != Some(&b'\n') && line.len() as u64 == LONGEST {
+                reader.found.skipped += 1;
+                skip_line(&mut from)?;
+                continue;
+            }
+            let text = String::from_utf8_lossy(&line);
+            if reader.line(text.trim()).is_none() {
+                reader.found.skipped += 1;
+            }
+        }
+        Ok(reader.finish())
+    }
+}
+
+fn skip_line(from: &mut impl BufRead) -> std::io::Result<()> {
+    loop {
+        let buffer = from.fill_buf()?;
+        let (used, done) = match memchr::memchr(b'\n', buffer) {
+            Some(at) => (at + 1, true),
+            None => (buffer.len(), buffer.is_empty()),
+        };
+        from.consume(used);
+        if done {
+            return Ok(());
+        }
+    }
+}
+
+/// Names by number, as `(7) name` defines and `(7)` repeats them.
+#[derive(Default)]
+struct Names {
+    numbered: HashMap<u64, String>,
+}
+
+impl Names {
+    fn name(&mut self, text: &str) -> Option<String> {
+        let Some((number, rest)) = text.strip_prefix('(').and_then(|t| t.split_once(')')) else {
+            return Some(text.to_owned());
+        };
+        let Ok(number) = number.parse() else { return Some(text.to_owned()) };
+        match rest.trim() {
+            "" => self.numbered.get(&number).cloned(),
+            name => {
+                self.numbered.insert(number, name.to_owned());
+                Some(name.to_owned())
+            }
+        }
+    }
+}
+
+/// Distinct texts with a number for each.
+#[derive(Default)]
+struct Table {
+    known: HashMap<String, u32>,
+    list: Vec<String>,
+}
+
+impl Table {
+    fn number(&mut self, name: String) -> u32 {
+        if let Some(&number) = self.known.get(&name) {
+            return number;
+        }
+        let number = self.list.len() as u32;
+        self.list.push(name.clone());
+        self.known.insert(name, number);
+        number
+    }
+}
+
+struct Reader {
+    found: Callgrind,
+    object_names: Names,
+    file_names: Names,
+    function_names: Names,
+    objects: Table,
+    files: Table,
+    functions: HashMap<(String, u32, u32), u32>,
+    costs: HashMap<Position, u64>,
+    calls: HashMap<(Position, u32), (u64, u64)>,
+    /// Kinds of the position's columns.
+    has_line: bool,
+    /// Column of the event.
+    event: usize,
+    has_events: bool,
+    at: Position,
+    /// File of the function itself.
+    own_file: u32,
+    called: Called,
+    expect: Expect,
+}
+
+#[derive(Default)]
+struct Called {
+    object: Option<u32>,
+    file: Option<u32>,
+    function: Option<String>,
+}
+
+/// What the next line of numbers is.
+#[derive(Default, Clone, Copy, PartialEq)]
+enum Expect {
+    #[default]
+    Cost,
+    /// The cost of a call to this function, so often.
+    Call(u32, u64),
+    /// The place of a jump.
+    Jump,
+}
+
+impl Default for Reader {
+    fn default() -> Self {
+        let mut objects = Table::default();
+        let mut files = Table::default();
+        objects.number("???".into());
+        files.number("???".into());
+        Reader {
+            found: Callgrind::default(),
+            object_names: Names::default(),
+            file_names: Names::default(),
+            function_names: Names::default(),
+            objects,
+            files,
+            functions: HashMap::new(),
+            costs: HashMap::new(),
+            calls: HashMap::new(),
+            has_line: true,
+            event: 0,
+            has_events: false,
+            at: Position::default(),
+            own_file: 0,
+            called: Called::default(),
+            expect: Expect::Cost,
+        }
+    }
+}
+
+impl Reader {
+    /// `None` for what makes no sense.
+    fn line(&mut self, line: &str) -> Option<()> {
+        match line.as_bytes().first() {
+            None | Some(b'#') => return Some(()),
+            Some(b'0'..=b'9' | b'+' | b'-' | b'*') => return self.numbers(line),
+            _ => {}
+        }
+        if let Some((key, value)) = line.split_once('=')
+            && !key.contains([':', ' '])
+        {
+            return self.assign(key, value);
+        }
+        let (key, value) = line.split_once(':')?;
+        self.header(key, value.trim())
+    }
+
+    fn header(&mut self, key: &str, value: &str) -> Option<()> {
+        match key {
+            "positions" => {
+                self.found.has_addresses = value.split_whitespace().any(|w| w == "instr");
+                self.has_line = value.split_whitespace().any(|w| w == "line");
+            }
+            "events" => {
+                let mut names = value.split_whitespace();
+                self.event = names.clone().position(|n| n == "Ir").unwrap_or(0);
+                self.found.event = names.nth(self.event)?.to_owned();
+                self.has_events = true;
+            }
+            "cmd" => self.found.command = Some(value.to_owned()),
+            "totals" | "summary" => {
+                let stated: u64 = value.split_whitespace().nth(self.event)?.parse().ok()?;
+                self.found.stated_total = Some(self.found.stated_total.unwrap_or(0).max(stated));
+            }
+            // a new part or thread: relative positions start again
+            "part" | "thread" => self.at = Position::default(),
+            "version" | "creator" | "pid" | "desc" | "event" | "rcalls" => {}
+            _ => return None,
+        }
+        Some(())
+    }
+
+    fn assign(&mut self, key: &str, value: &str) -> Option<()> {
+        match key {
+            "ob" => self.at.object = self.objects.number(self.object_names.name(value)?),
+            "fl" => {
+                self.own_file = self.files.number(self.file_names.name(value)?);
+                self.at.file = self.own_file;
+            }
+            "fi" | "fe" => self.at.file = self.files.number(self.file_names.name(value)?),
+            "fn" => {
+                let name = self.function_names.name(value)?;
+                self.at.file = self.own_file;
+                self.at.function = self.function(name, self.at.object, self.own_file);
+            }
+            "cob" => self.called.object = Some(self.objects.number(self.object_names.name(value)?)),
+            "cfi" | "cfl" => self.called.file = Some(self.files.number(self.file_names.name(value)?)),
+            "cfn" => self.called.function = Some(self.function_names.name(value)?),
+            "calls" => {
+                let called = std::mem::take(&mut self.called);
+                let count: u64 = value.split_whitespace().next()?.parse().ok()?;
+                let object = called.object.unwrap_or(self.at.object);
+                let to = self.function(called.function?, object, called.file.unwrap_or(self.own_file));
+                let calls = &mut self.found.functions[to as usize].calls;
+                *calls = calls.saturating_add(count);
+                self.expect = Expect::Call(to, count);
+            }
+            "jump" | "jcnd" => self.expect = Expect::Jump,
+            // frames above and jump targets elsewhere are of no interest, but may give names their numbers
+            "frfn" | "jfn" => drop(self.function_names.name(value)?),
+            "jfi" => drop(self.file_names.name(value)?),
+            _ => return None,
+        }
+        Some(())
+    }
+
+    fn function(&mut self, name: String, object: u32, file: u32) -> u32 {
+        let functions = &mut self.found.functions;
+        *self.functions.entry((name, object, file)).or_insert_with_key(|(name, object, file)| {
+            functions.push(Function { name: name.clone(), object: *object, file: *file, calls: 0 });
+            functions.len() as u32 - 1
+        })
+    }
+
+    /// Positions, then costs.
+    fn numbers(&mut self, line: &str) -> Option<()> {
+        let expected = std::mem::take(&mut self.expect);
+        let mut words = line.split_whitespace();
+        if self.found.has_addresses {
+            self.at.address = moved(self.at.address, words.next()?)?;
+        }
+        if self.has_line {
+            self.at.line = u32::try_from(moved(self.at.line.into(), words.next()?)?).ok()?;
+        }
+        if expected == Expect::Jump {
+            return Some(());
+        }
+        // costs at the end of the line that are 0 may be left out
+        let cost: u64 = words.nth(self.event).map_or(Some(0), |w| w.parse().ok())?;
+        if self.found.functions.is_empty() || self.costs.len() + self.calls.len() >= MOST {
+            return None;
+        }
+        match expected {
+            Expect::Call(to, count) => {
+                let call = self.calls.entry((self.at, to)).or_default();
+                call.0 = call.0.saturating_add(count);
+                call.1 = call.1.saturating_add(cost);
+            }
+            _ => {
+                let sum = self.costs.entry(self.at).or_default();
+                *sum = sum.saturating_add(cost);
+            }
+        }
+        Some(())
+    }
+
+    fn finish(mut self) -> Option<Callgrind> {
+        if !self.has_events || self.found.functions.is_empty() {
+            return None;
+        }
+        self.found.objects = self.objects.list;
+        self.found.files = self.files.list;
+        self.found.costs = self.costs.into_iter().collect();
+        self.found.costs.sort_unstable();
+        let call = |((from, to), (count, inclusive))| Call { from, to, count, inclusive };
+        self.found.calls = self.calls.into_iter().map(call).collect();
+        self.found.calls.sort_unstable();
+        self.found.total = self.found.costs.iter().fold(0, |sum: u64, (_, cost)| sum.saturating_add(*cost));
+        Some(self.found)
+    }
+}
+
+/// A position: absolute, or relative to the one before.
+fn moved(before: u64, word: &str) -> Option<u64> {
+    match word.as_bytes() {
+        b"*" => Some(before),
+        [b'+', ..] => before.checked_add(number(&word[1..])?),
+        [b'-', ..] => before.checked_sub(number(&word[1..])?),
+        _ => number(word),
+    }
+}
+
+fn number(word: &str) -> Option<u64> {
+    match word.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16).ok(),
+        None => word.parse().ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The example of the format's documentation, with addresses, inlined lines and a jump added.
+    const TEXT: &str = "\
+# callgrind format
+version: 1
+cmd: ./clreq 1
+positions: instr line
+events: Ir Dr
+summary: 1241
+
+ob=(1) clreq
+fl=(1) file1.c
+fn=(1) main
+0x100 16 20
+cfn=(2) func1
+calls=1 0x200 50
++4 * 400
+cfi=(2) file2.c
+cfn=(3) func2
+calls=3 0x300 20
++4 +1 600
+jfi=(3) inlined.h
+jump=1 0x10a 5
+* *
+fi=(3)
++2 5 7 3
+fe=(1)
++1 16 1
+jump=5 0x100 16
+* *
+
+fn=(2)
+0x200 51 100
+cob=(2) libm.so
+cfi=(4) m.c
+cfn=(4) sin
+calls=2 0x20 9
++8 -2 300
+
+fl=(2)
+fn=(3)
+0x300 20 700
+
+ob=(2)
+fl=(4)
+fn=(4)
+0x20 9 300
+totals: 1241
+";
+
+    fn parse(text: &str) -> Callgrind {
+        Callgrind::parse(text.as_bytes()).unwrap().unwrap()
+    }
+
+    #[test]
+    fn the_documented_format_is_read() {
+        let read = parse(TEXT);
+        assert_eq!((read.event.as_str(), read.has_addresses, read.skipped), ("Ir", true, 0));
+        let calls: Vec<(&str, u64)> = read.functions.iter().map(|f| (f.name.as_str(), f.calls)).collect();
+        assert_eq!(calls, [("main", 0), ("func1", 1), ("func2", 3), ("sin", 2)]);
+        assert_eq!(read.total, 20 + 7 + 1 + 100 + 700 + 300);
+        assert_eq!(read.stated_total, Some(1241));
+        let place = |p: &Position| (read.files[p.file as usize].as_str(), p.line, p.address);
+        let of_main: Vec<_> =
+            read.costs.iter().filter(|(p, _)| p.function == 0).map(|(p, c)| (place(p), *c)).collect();
+        assert_eq!(
+            of_main,
+            [(("file1.c", 16, 0x100), 20), (("file1.c", 16, 0x10b), 1), (("inlined.h", 5, 0x10a), 7)]
+        );
+        let of = |to: u32| read.calls.iter().find(|c| c.to == to).unwrap();
+        assert_eq!((place(&of(2).from), of(2).count, of(2).inclusive), (("file1.c", 17, 0x108), 3, 600));
+        assert_eq!((place(&of(3).from), of(3).inclusive), (("file1.c", 49, 0x208), 300));
+        let sin = &read.functions[3];
+        assert_eq!(
+            (read.objects[sin.object as usize].as_str(), read.files[sin.file as usize].as_str()),
+            ("libm.so", "m.c")
+        );
+    }
+
+    #[test]
+    fn without_addresses_positions_are_lines() {
+        let read = parse("positions: line\nevents: Ir\nfl=a.c\nfn=f\n16 400\n+2 30\n* 4\n-1 5\n");
+        let lines: Vec<(u32, u64)> = read.costs.iter().map(|(p, c)| (p.line, *c)).collect();
+        assert_eq!(lines, [(16, 400), (17, 5), (18, 34)]);
+    }
+
+    #[test]
+    fn nonsense_is_skipped_and_counted() {
+        let read = parse(
+            &TEXT
+                .replace("0x300 20 700", "0xzz 20 700\nwhat=is this\n0x300 20 -3\n+99999999999999999999 1 1"),
+        );
+        assert_eq!(read.skipped, 4);
+        assert_eq!(read.total, 20 + 7 + 1 + 100 + 300);
+        for text in ["", "GIF89a", "events: Ir\n", "fn=f\n1 2\n"] {
+            assert_eq!(Callgrind::parse(text.as_bytes()).unwrap(), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_without_end_costs_only_itself() {
+        let read =
+            parse(&TEXT.replace("fn=(2)\n0x200", &format!("desc: {}\nfn=(2)\n0x200", "x".repeat(200_000))));
+        assert_eq!((read.skipped, read.total), (1, parse(TEXT).total));
+    }
+
+    proptest! {
+        #[test]
+        fn damage_never_panics(at in 0usize..2000, byte: u8, cut in 0usize..2000) {
+            let mut bytes = TEXT.as_bytes().to_vec();
+            let at = at % bytes.len();
+            bytes[at] = byte;
+            bytes.truncate(cut.max(at + 1));
+            let read = Callgrind::parse(bytes.as_slice()).unwrap();
+            if let Some(read) = read {
+                prop_assert!(read.costs.iter().all(|(p, _)| (p.function as usize) < read.functions.len()));
+            }
+        }
+
+        #[test]
+        fn garbage_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+            let _ = Callgrind::parse(bytes.as_slice()).unwrap();
+        }
+
+        #[test]
+        fn lines_of_any_kind_never_panic(lines in prop::collection::vec("(fn|fl|calls|jump|cfn|ob|fi)=[(]?[0-9]{0,3}[)]?[a-z ]{0,5}|[0-9x+*-]{1,20} [0-9+*-]{0,5} [0-9]{0,20}|events: Ir|positions: instr line", 0..30)) {
+            let _ = Callgrind::parse(lines.join("\n").as_bytes()).unwrap();
+        }
+    }
+}

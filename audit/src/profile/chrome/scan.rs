@@ -1,0 +1,315 @@
+//! Just enough JSON, over bytes: finds where values end and checks them on the way, decodes only what is asked for.
+//!
+//! Strings are searched eight bytes at a time. Whether the text is UTF-8 is checked by the caller, once per event.
+
+use std::borrow::Cow;
+
+/// Why a value could not be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// The bytes end inside it.
+    End,
+    /// It is no JSON.
+    Bad,
+}
+
+/// Structures nested deeper than this are refused, as by other readers.
+const DEPTH: usize = 128;
+
+/// A value as it stands in the file.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) enum Raw<'a> {
+    /// Not there, `null`, `true` or `false`.
+    #[default]
+    Nothing,
+    /// Between the quotes, escapes and all.
+    Text(&'a [u8]),
+    Number(&'a [u8]),
+    /// With its brackets.
+    Structure(&'a [u8]),
+}
+
+impl<'a> Raw<'a> {
+    /// As text: strings decoded, numbers as they are written (so that none loses digits), structures as nothing.
+    pub(super) fn text(self) -> Cow<'a, str> {
+        match self {
+            Raw::Nothing | Raw::Structure(_) => Cow::Borrowed(""),
+            Raw::Text(raw) => decoded(raw),
+            Raw::Number(raw) => {
+                let raw = String::from_utf8_lossy(raw);
+                match raw.parse::<f64>() {
+                    Ok(real) if raw.contains(['.', 'e', 'E']) => Cow::Owned(real.to_string()),
+                    _ => raw,
+                }
+            }
+        }
+    }
+
+    /// As it stands in the file, without quotes.
+    pub(super) fn bytes(self) -> &'a [u8] {
+        match self {
+            Raw::Nothing => &[],
+            Raw::Text(raw) | Raw::Number(raw) | Raw::Structure(raw) => raw,
+        }
+    }
+
+    pub(super) fn number(self) -> Option<f64> {
+        let (Raw::Text(raw) | Raw::Number(raw)) = self else { return None };
+        let (digits, sign) = raw.strip_prefix(b"-").map_or((raw, 1.0), |rest| (rest, -1.0));
+        if digits.len() < 16 && !digits.is_empty() && digits.iter().all(u8::is_ascii_digit) {
+            return Some(sign * digits.iter().fold(0u64, |n, digit| 10 * n + u64::from(digit - b'0')) as f64);
+        }
+        std::str::from_utf8(raw).ok()?.trim().parse().ok().filter(|n: &f64| n.is_finite())
+    }
+
+    /// Microseconds, as the format has them, in whole nanoseconds; saturating.
+    pub(super) fn nanoseconds(self) -> Option<i64> {
+        match self {
+            Raw::Number(raw) => thousandfold(raw),
+            _ => None,
+        }
+        .or_else(|| self.number().map(|us| (us * 1e3).round() as i64))
+    }
+}
+
+/// `digits.digits` times a thousand, rounded, without the detour of binary fractions; `None` for what needs more care.
+fn thousandfold(raw: &[u8]) -> Option<i64> {
+    let (negative, raw) = match raw {
+        [b'-', rest @ ..] => (true, rest),
+        rest => (false, rest),
+    };
+    if raw.len() > 19 {
+        return None;
+    }
+    let (mut value, mut decimals, mut point) = (0i64, 0, false);
+    for &byte in raw {
+        match byte {
+            b'0'..=b'9' if decimals < 3 => {
+                value = value.checked_mul(10)?.checked_add(i64::from(byte - b'0'))?;
+                decimals += u32::from(point);
+            }
+            b'0'..=b'9' => {
+                value += i64::from(decimals == 3 && byte >= b'5');
+                decimals += 1;
+            }
+            b'.' => point = true,
+            _ => return None,
+        }
+    }
+    let value = value.checked_mul(10i64.pow(3 - decimals.min(3)))?;
+    Some(if negative { -value } else { value })
+}
+
+/// A string's text; halves of surrogate pairs become `\u{fffd}`.
+fn decoded(raw: &[u8]) -> Cow<'_, str> {
+    if !raw.contains(&b'\\') {
+        return String::from_utf8_lossy(raw);
+    }
+    let quoted = [b"\"", raw, b"\""].concat();
+    match serde_json::from_slice::<String>(&quoted) {
+        Ok(text) => Cow::Owned(text),
+        Err(_) => Cow::Owned(String::from_utf8_lossy(raw).replace("\\u", "\u{fffd}u")),
+    }
+}
+
+/// Up to eight bytes of a key as one number, to be compared at once.
+#[inline]
+pub(super) const fn short(key: &[u8]) -> u64 {
+    if key.len() > 8 {
+        return 0;
+    }
+    let (mut word, mut at) = (0, 0);
+    while at < key.len() {
+        word = word << 8 | key[at] as u64;
+        at += 1;
+    }
+    word
+}
+
+/// Behind the blanks that start at `at`.
+#[inline]
+pub(super) fn blanks(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(b' ' | b'\n' | b'\r' | b'\t') = bytes.get(at) {
+        at += 1;
+    }
+    at
+}
+
+/// Behind the string whose text starts at `at`; `at` is behind the opening quote.
+#[inline(always)]
+pub(super) fn string(bytes: &[u8], mut at: usize) -> Result<usize, Fault> {
+    loop {
+        // Eight bytes at once: a quote, a backslash or a control character stops the run.
+        while let Some(chunk) = bytes.get(at..at + 8).and_then(|c| <[u8; 8]>::try_from(c).ok()) {
+            let found = stops(u64::from_le_bytes(chunk));
+            if found != 0 {
+                at += (found.trailing_zeros() / 8) as usize;
+                break;
+            }
+            at += 8;
+        }
+        match *bytes.get(at).ok_or(Fault::End)? {
+            b'"' => return Ok(at + 1),
+            b'\\' => at = escape(bytes, at + 1)?,
+            0..0x20 => return Err(Fault::Bad),
+            _ => at += 1,
+        }
+    }
+}
+
+/// The high bit of the first byte that is a quote, a backslash or below 0x20 (and possibly of later bytes).
+#[inline]
+fn stops(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHS: u64 = ONES << 7;
+    let zero = |w: u64| w.wrapping_sub(ONES) & !w;
+    let quote = zero(word ^ (ONES * b'"' as u64));
+    let backslash = zero(word ^ (ONES * b'\\' as u64));
+    let control = word.wrapping_sub(ONES * 0x20) & !word;
+    (quote | backslash | control) & HIGHS
+}
+
+/// Behind the escape whose letter is at `at`.
+#[cold]
+fn escape(bytes: &[u8], at: usize) -> Result<usize, Fault> {
+    match *bytes.get(at).ok_or(Fault::End)? {
+        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Ok(at + 1),
+        b'u' => {
+            for digit in at + 1..at + 5 {
+                if !bytes.get(digit).ok_or(Fault::End)?.is_ascii_hexdigit() {
+                    return Err(Fault::Bad);
+                }
+            }
+            Ok(at + 5)
+        }
+        _ => Err(Fault::Bad),
+    }
+}
+
+/// The value that starts at `at`, and the place behind it.
+#[inline(always)]
+pub(super) fn value(bytes: &[u8], at: usize) -> Result<(Raw<'_>, usize), Fault> {
+    match *bytes.get(at).ok_or(Fault::End)? {
+        b'"' => {
+            let end = string(bytes, at + 1)?;
+            Ok((Raw::Text(&bytes[at + 1..end - 1]), end))
+        }
+        b'{' | b'[' => {
+            let end = skip(bytes, at, 0)?;
+            Ok((Raw::Structure(&bytes[at..end]), end))
+        }
+        b'0'..=b'9' => number(bytes, at).map(|end| (Raw::Number(&bytes[at..end]), end)),
+        b'-' if bytes.get(at + 1) != Some(&b'I') => {
+            number(bytes, at).map(|end| (Raw::Number(&bytes[at..end]), end))
+        }
+        _ => word(bytes, at).map(|end| (Raw::Nothing, end)),
+    }
+}
+
+/// Behind the value that starts at `at`.
+fn skip(bytes: &[u8], at: usize, depth: usize) -> Result<usize, Fault> {
+    match *bytes.get(at).ok_or(Fault::End)? {
+        b'"' => string(bytes, at + 1),
+        b'{' if depth < DEPTH => members(bytes, at, |_, at| skip(bytes, at, depth + 1)),
+        b'[' if depth < DEPTH => {
+            let mut at = blanks(bytes, at + 1);
+            if bytes.get(at) == Some(&b']') {
+                return Ok(at + 1);
+            }
+            loop {
+                // Lists of empty lists are frequent.
+                at = if bytes.get(at..at + 2) == Some(b"[]") { at + 2 } else { skip(bytes, at, depth + 1)? };
+                at = blanks(bytes, at);
+                match *bytes.get(at).ok_or(Fault::End)? {
+                    b',' => at = blanks(bytes, at + 1),
+                    b']' => return Ok(at + 1),
+                    _ => return Err(Fault::Bad),
+                }
+            }
+        }
+        b'0'..=b'9' => number(bytes, at),
+        b'-' if bytes.get(at + 1) != Some(&b'I') => number(bytes, at),
+        _ => word(bytes, at),
+    }
+}
+
+/// Goes through the object that starts at `at`: `member` gets each key (as it stands between its quotes) and the place
+/// of its value, and tells the place behind that. Returns the place behind the object.
+#[inline(always)]
+pub(super) fn members<'a>(
+    bytes: &'a [u8],
+    at: usize,
+    mut member: impl FnMut(&'a [u8], usize) -> Result<usize, Fault>,
+) -> Result<usize, Fault> {
+    let mut at = blanks(bytes, at + 1);
+    if bytes.get(at) == Some(&b'}') {
+        return Ok(at + 1);
+    }
+    loop {
+        match *bytes.get(at).ok_or(Fault::End)? {
+            b'"' => {}
+            _ => return Err(Fault::Bad),
+        }
+        let end = string(bytes, at + 1)?;
+        let key = &bytes[at + 1..end - 1];
+        at = blanks(bytes, end);
+        match *bytes.get(at).ok_or(Fault::End)? {
+            b':' => {}
+            _ => return Err(Fault::Bad),
+        }
+        at = blanks(bytes, member(key, blanks(bytes, at + 1))?);
+        match *bytes.get(at).ok_or(Fault::End)? {
+            b',' => at = blanks(bytes, at + 1),
+            b'}' => return Ok(at + 1),
+            _ => return Err(Fault::Bad),
+        }
+    }
+}
+
+fn number(bytes: &[u8], mut at: usize) -> Result<usize, Fault> {
+    let digits = |mut at: usize| {
+        let from = at;
+        while bytes.get(at).is_some_and(u8::is_ascii_digit) {
+            at += 1;
+        }
+        match bytes.get(at) {
+            None => Err(Fault::End), // more digits may follow
+            Some(_) if at == from => Err(Fault::Bad),
+            Some(_) => Ok(at),
+        }
+    };
+    at += usize::from(bytes[at] == b'-');
+    let leading_zero = bytes.get(at) == Some(&b'0');
+    let whole = digits(at)?;
+    if leading_zero && whole > at + 1 {
+        return Err(Fault::Bad);
+    }
+    at = whole;
+    if bytes[at] == b'.' {
+        at = digits(at + 1)?;
+    }
+    if matches!(bytes[at], b'e' | b'E') {
+        at += 1 + usize::from(matches!(bytes.get(at + 1), Some(b'+' | b'-')));
+        at = digits(at)?;
+    }
+    Ok(at)
+}
+
+/// `null`, `true`, `false`, and the words for what is no number that Python writes.
+fn word(bytes: &[u8], at: usize) -> Result<usize, Fault> {
+    let known: &[u8] = match *bytes.get(at).ok_or(Fault::End)? {
+        b't' => b"true",
+        b'f' => b"false",
+        b'n' => b"null",
+        b'N' => b"NaN",
+        b'I' => b"Infinity",
+        b'-' => b"-Infinity",
+        _ => return Err(Fault::Bad),
+    };
+    for (place, letter) in (at..).zip(known) {
+        if bytes.get(place).ok_or(Fault::End)? != letter {
+            return Err(Fault::Bad);
+        }
+    }
+    Ok(at + known.len())
+}
