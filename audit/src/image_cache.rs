@@ -193,7 +193,13 @@ mod tests {
     }
 
     fn conditions() -> Conditions {
-        Conditions { limits: Default::default(), threads: 1, in_place: None, environment: Vec::new() }
+        Conditions {
+            limits: Default::default(),
+            threads: 1,
+            in_place: None,
+            inherited: crate::engines::render::Inherited::Allowed,
+            environment: Vec::new(),
+        }
     }
 
     fn fill(cache: &Cache, engine: &Engine, word: &str) -> String {
