@@ -49,6 +49,8 @@ pub enum Command {
     Inventory(InventoryArgs),
     /// Phase B1: render with both engines, judge parity, take times and a profile
     Capture(CaptureArgs),
+    /// Compare two image files: metrics, gates, verdict, pictures
+    Diff(crate::phases::diff::DiffArgs),
     /// Run many cases from a file, side by side; leaves a matrix, JSON and JUnit XML
     Suite(crate::phases::suite::SuiteArgs),
     /// Phase B2: join the profile of a passing capture with the inventory

@@ -112,6 +112,11 @@ pub fn execute(cli: &Cli) -> Result<Exit> {
             let (done, _) = phases::backlog::backlog(&ctx, args, args.outdir.as_deref())?;
             report(&ctx, cli.json, &done, None)
         }
+        Command::Diff(args) => {
+            let (text, exit) = phases::diff::diff(&ctx, args, cli.json)?;
+            print(&text)?;
+            Ok(exit)
+        }
         Command::Status => {
             let status = phases::status::status(&ctx)?;
             let text = if cli.json { pretty(&status)? } else { status.text(&ctx.root) };

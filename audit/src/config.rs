@@ -1,6 +1,5 @@
 //! `audit.toml`: what is audited when the command line does not say. Without the file the same defaults hold.
 
-use crate::capture::compare::{MAX_ABS, SUM_RATIO};
 use crate::engines::{BUILT_IN, definition::Definition};
 use crate::exit::{AuditError, Result};
 use crate::gates::{self, Gate};
@@ -28,7 +27,11 @@ pub struct Config {
     pub cache: CacheConfig,
     /// Which sources phase A reads.
     pub inventory: InventoryConfig,
-    /// The gates in force.
+    /// Limits that differ from those that ship, each with its reason.
+    #[serde(rename = "gates")]
+    pub gate_changes: Vec<gates::Change>,
+    /// The gates in force: those that ship, with the changes.
+    #[serde(skip)]
     pub gates: Vec<Gate>,
 }
 
@@ -148,7 +151,8 @@ impl Default for Config {
             capture: CaptureConfig::default(),
             cache: CacheConfig::default(),
             inventory: InventoryConfig::default(),
-            gates: gates::contract(),
+            gate_changes: Vec::new(),
+            gates: gates::defaults(),
         }
     }
 }
@@ -228,13 +232,8 @@ pub fn locate(given: Option<&Path>) -> Result<Located> {
 /// # Errors
 /// What does not make sense, with its line where there is one.
 pub fn parse(text: &str) -> std::result::Result<Config, String> {
-    let config: Config = toml::from_str(text).map_err(|e| e.to_string())?;
-    if config.gates.is_empty() {
-        return Err("[[gates]] is empty: a verdict without a gate would mean nothing".into());
-    }
-    for gate in &config.gates {
-        check_gate(gate)?;
-    }
+    let mut config: Config = toml::from_str(text).map_err(|e| e.to_string())?;
+    config.gates = gates::changed(gates::defaults(), &config.gate_changes, FILE)?;
     if config.initiative.is_empty()
         || !config.initiative.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
         || config.initiative.starts_with('.')
@@ -245,24 +244,6 @@ pub fn parse(text: &str) -> std::result::Result<Config, String> {
         return Err("iterations and sizes are at least 1".into());
     }
     Ok(config)
-}
-
-/// Whether a gate makes sense: a finite limit, a reason, a metric that there is.
-///
-/// # Errors
-/// What is wrong with it.
-pub fn check_gate(gate: &Gate) -> std::result::Result<(), String> {
-    let known = [gates::CORRELATION, gates::SUM_RATIO_ERROR, SUM_RATIO, MAX_ABS];
-    if !gate.limit.is_finite() {
-        return Err(format!("the limit of gate `{}` is not a number", gate.metric));
-    }
-    if gate.reason.trim().is_empty() {
-        return Err(format!("gate `{}` has no reason: say why its limit is {}", gate.metric, gate.limit));
-    }
-    if !known.contains(&gate.metric.as_str()) {
-        return Err(format!("gate `{}`: known metrics are `{}`", gate.metric, known.join("`, `")));
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -279,7 +260,7 @@ mod tests {
     fn mistakes_are_named() {
         for (text, word) in [
             ("inititive = 'x'", "inititive"),
-            ("gates = []", "gates"),
+            ("[[gates]]\nmetric='correlation'\nlimit=0.5\nreason='x'\nlimits=3", "limits"),
             ("[[gates]]\nmetric='correlation'\nlimit=0.5\ndirection='at_least'\nreason=' '", "reason"),
             ("[[gates]]\nmetric='corelation'\nlimit=0.5\ndirection='at_least'\nreason='x'", "corelation"),
             ("[[gates]]\nmetric='correlation'\nlimit=nan\ndirection='at_least'\nreason='x'", "limit"),

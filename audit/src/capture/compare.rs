@@ -1,114 +1,119 @@
-//! From two images to a verdict: the one place where images meet metrics and gates.
+//! From two images to a verdict: the one place where images of engines meet metrics, gates and mutants.
 
-use crate::formats::Array2;
-use crate::gates::{self, Direction, Gate, Outcome, Verdict};
-use crate::metrics::{self, Comparison};
+use super::model::{Judged, Region};
+use crate::formats::{Array2, Shape};
+use crate::gates::{self, Gate, Outcome, Verdict};
+use crate::metrics::{self, Comparison, Roi};
+use crate::mutants;
 
-/// Σ candidate / Σ reference itself, for limits that are not symmetric.
-pub const SUM_RATIO: &str = "sum_ratio";
-/// The largest |candidate − reference|.
-pub const MAX_ABS: &str = "max_abs_difference";
+/// Edge of the regions that a blocked comparison is looked at in, pixels.
+const REGION: usize = 256;
 
-/// Compares two images and puts the comparison through the gates.
+/// Compares two images and puts the comparison through the gates; no mutants, no pictures.
 ///
 /// # Errors
-/// A sentence, when the shapes differ or the images are empty.
+/// A sentence, when the shapes differ.
 pub fn compare(
     reference: &Array2,
     candidate: &Array2,
     gates: &[Gate],
 ) -> Result<(Comparison, Verdict, Vec<Outcome>), String> {
-    if reference.shape() != candidate.shape() {
-        return Err(format!(
-            "shapes differ: the reference has {}, the candidate {}",
-            reference.shape(),
-            candidate.shape()
-        ));
-    }
-    let comparison = metrics::compare(&f32s(reference), &f32s(candidate)).map_err(|e| e.to_string())?;
-    let ours = |g: &&Gate| [SUM_RATIO, MAX_ABS].contains(&g.metric.as_str());
-    let others: Vec<Gate> = gates.iter().filter(|g| !ours(g)).cloned().collect();
-    let (mut verdict, mut outcomes) = gates::judge(&others, &comparison);
-    if verdict == Verdict::NotComparable {
-        return Ok((comparison, verdict, outcomes));
-    }
-    if others.is_empty() && !gates.is_empty() {
-        verdict = Verdict::Pass;
-    }
-    for gate in gates.iter().filter(ours) {
-        let actual = match gate.metric.as_str() {
-            MAX_ABS => Some(largest_difference(reference, candidate)),
-            _ => comparison.sum_ratio,
-        };
-        let outcome = outcome(gate, actual, comparison.differing == 0);
-        if !outcome.passed {
-            verdict = verdict.and(Verdict::Blocked);
-        }
-        outcomes.push(outcome);
-    }
+    let (comparison, _) = metrics::measure(reference, candidate, None).map_err(|e| e.to_string())?;
+    let (verdict, outcomes) = gates::judge(gates, &comparison);
     Ok((comparison, verdict, outcomes))
 }
 
-fn outcome(gate: &Gate, actual: Option<f64>, equal: bool) -> Outcome {
-    // written so that NaN is on no passing side
-    let passed = match (actual, gate.direction) {
-        (Some(value), Direction::AtLeast) => value >= gate.limit,
-        (Some(value), Direction::AtMost) => value <= gate.limit,
-        (None, _) => equal,
+/// A verdict: comparison, gates, and the self-test of the gates. A blocked one is looked at in regions too.
+///
+/// # Errors
+/// A sentence, when the shapes differ.
+pub fn judge(
+    reference: &Array2,
+    candidate: &Array2,
+    gates: &[Gate],
+) -> Result<(Judged, metrics::Maps), String> {
+    let found = mutants::judge(reference, candidate, None, gates).map_err(|e| e.to_string())?;
+    let mut judged = Judged {
+        comparison: found.comparison,
+        gates: found.outcomes,
+        verdict: found.verdict,
+        problem: found.problem,
+        self_test: found.self_test,
+        regions: Vec::new(),
+        pictures: Vec::new(),
     };
-    let deficit = actual.filter(|_| !passed).map(|value| (value - gate.limit).abs());
-    let note = actual.is_none().then(|| "undefined for this image".to_owned());
-    Outcome { gate: gate.clone(), actual, passed, deficit, note }
-}
-
-fn largest_difference(a: &Array2, b: &Array2) -> f64 {
-    const BLOCK: usize = 1 << 16;
-    let (mut x, mut y) = (vec![0.0; BLOCK], vec![0.0; BLOCK]);
-    let mut largest = 0.0_f64;
-    let mut start = 0;
-    while start < a.len() {
-        let n = BLOCK.min(a.len() - start);
-        a.read_into(start, &mut x[..n]);
-        b.read_into(start, &mut y[..n]);
-        for (p, q) in x[..n].iter().zip(&y[..n]) {
-            let difference = (p - q).abs();
-            // a NaN stays, and then passes no gate
-            largest = if difference > largest || difference.is_nan() { difference } else { largest };
-        }
-        start += n;
+    if judged.verdict == Verdict::Blocked {
+        judged.regions = regions(reference, candidate, &judged.comparison, gates);
     }
-    largest
+    Ok((judged, found.maps))
 }
 
-fn f32s(image: &Array2) -> Vec<f32> {
-    image.as_f32().map_or_else(|| image.to_f64().iter().map(|v| *v as f32).collect(), <[f32]>::to_vec)
+/// Around the centre, and around the pixels that differ most from their surroundings.
+fn regions(a: &Array2, b: &Array2, comparison: &Comparison, gates: &[Gate]) -> Vec<Region> {
+    let shape = a.shape();
+    let mut wanted = vec![("around the centre", [shape.width / 2, shape.height / 2])];
+    if let Some(x) = &comparison.extended {
+        wanted.push(("around the largest local error", x.local_error.at));
+    }
+    let mut out: Vec<Region> = Vec::new();
+    for (name, at) in wanted {
+        let roi = around(at, shape);
+        if roi == Roi::full(shape) || out.iter().any(|r| r.roi == roi) {
+            continue;
+        }
+        if let Ok((comparison, _)) = metrics::measure(a, b, Some(roi)) {
+            let (verdict, gates) = gates::judge(gates, &comparison);
+            out.push(Region { name: name.into(), roi, verdict, comparison, gates });
+        }
+    }
+    out
+}
+
+fn around(at: [usize; 2], shape: Shape) -> Roi {
+    let span = |at: usize, edge: usize| {
+        let size = REGION.min(edge);
+        let low = at.saturating_sub(size / 2).min(edge - size);
+        (low, low + size)
+    };
+    let ((x0, x1), (y0, y1)) = (span(at[0], shape.width), span(at[1], shape.height));
+    Roi { x0, x1, y0, y1 }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::formats::Shape;
+    use crate::gates::{Direction, changed, contract, parse};
 
     fn image(values: &[f64]) -> Array2 {
         Array2::from_f64(values, Shape::new(values.len(), 1)).unwrap()
     }
 
-    fn gate(metric: &str, direction: Direction, limit: f64) -> Gate {
-        Gate { metric: metric.into(), limit, direction, reason: "test".into() }
-    }
-
     #[test]
     fn limits_that_are_not_symmetric_and_largest_differences() {
         let (a, b) = (image(&[1.0, 2.0, 3.0]), image(&[1.0, 2.0, 3.3]));
-        let verdict = |gates: &[Gate]| compare(&a, &b, gates).unwrap().1;
-        let ratio = 6.3 / 6.0;
-        assert_eq!(verdict(&[gate(SUM_RATIO, Direction::AtMost, ratio + 1e-6)]), Verdict::Pass);
-        assert_eq!(verdict(&[gate(SUM_RATIO, Direction::AtMost, ratio - 1e-6)]), Verdict::Blocked);
-        assert_eq!(verdict(&[gate(SUM_RATIO, Direction::AtLeast, ratio + 1e-6)]), Verdict::Blocked);
-        assert_eq!(verdict(&[gate(MAX_ABS, Direction::AtMost, 0.31)]), Verdict::Pass);
-        assert_eq!(verdict(&[gate(MAX_ABS, Direction::AtMost, 0.29)]), Verdict::Blocked);
-        let strict = [gate("correlation", Direction::AtLeast, 1.0), gate(MAX_ABS, Direction::AtMost, 1.0)];
-        assert_eq!(verdict(&strict), Verdict::Blocked, "one gate that passes does not hide another");
+        let verdict = |words: &[&str]| {
+            let off = ["correlation off: test", "|sum_ratio - 1| off: test"];
+            let changes: Vec<_> = words.iter().chain(&off).map(|w| parse(w).unwrap()).collect();
+            compare(&a, &b, &changed(contract(), &changes, "test").unwrap()).unwrap().1
+        };
+        assert_eq!(verdict(&["sum_ratio<=1.0500001: test"]), Verdict::Pass);
+        assert_eq!(verdict(&["sum_ratio<=1.0499999: test"]), Verdict::Blocked);
+        assert_eq!(verdict(&["sum_ratio>=1.0500001: test"]), Verdict::Blocked);
+        assert_eq!(verdict(&["max_abs_difference<=0.31: test"]), Verdict::Pass);
+        assert_eq!(verdict(&["max_abs_difference<=0.29: test"]), Verdict::Blocked);
+        let both = ["correlation>=1: test", "max_abs_difference<=1: test"];
+        let changes: Vec<_> = both.iter().map(|w| parse(w).unwrap()).collect();
+        let strict = changed(contract(), &changes, "test").unwrap();
+        assert_eq!(strict[0].direction, Direction::AtLeast);
+        let (_, verdict, _) = compare(&a, &b, &strict).unwrap();
+        assert_eq!(verdict, Verdict::Blocked, "one gate that passes does not hide another");
         assert!(compare(&a, &image(&[1.0]), &strict).is_err());
+    }
+
+    #[test]
+    fn regions_lie_within_the_image() {
+        let shape = Shape::new(1000, 100);
+        assert_eq!(around([999, 0], shape), Roi { x0: 744, x1: 1000, y0: 0, y1: 100 });
+        assert_eq!(around([0, 99], shape), Roi { x0: 0, x1: 256, y0: 0, y1: 100 });
     }
 }

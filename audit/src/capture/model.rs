@@ -132,6 +132,33 @@ pub struct Judged {
     pub gates: Vec<Outcome>,
     /// The verdict.
     pub verdict: Verdict,
+    /// Why there is nothing to compare, or which mutants the gates let through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+    /// The self-test of the gates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub self_test: Option<crate::mutants::SelfTest>,
+    /// Parts of a blocked image.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub regions: Vec<Region>,
+    /// Pictures of a blocked image, relative to the stamp.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pictures: Vec<String>,
+}
+
+/// A part of a blocked image, measured and judged on its own.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Region {
+    /// Which part.
+    pub name: String,
+    /// Where it is.
+    pub roi: crate::metrics::Roi,
+    /// What it would be worth alone.
+    pub verdict: Verdict,
+    /// The numbers.
+    pub comparison: Comparison,
+    /// What the gates say of it.
+    pub gates: Vec<Outcome>,
 }
 
 /// One object of `benchmark_results.json`. Times in seconds (medians), memory in bytes. What was not measured is absent.

@@ -1,14 +1,16 @@
 //! The timed rounds of one size and the comparison.
 
-use super::compare::compare;
-use super::model::{Capture, Judged, Numbers, SizeResult};
+use super::compare;
+use super::model::{Capture, Numbers, SizeResult};
 use super::referee::{self, Opinion};
 use super::{Log, MEASURED, Role, Settings};
 use crate::case::Case;
 use crate::engines::render::{self, Extras, RenderTimes, Rendered, Timings};
 use crate::engines::{Engine, Kind};
 use crate::exit::{Exit, Result};
+use crate::formats::Array2;
 use crate::gates::Verdict;
+use crate::pictures;
 use crate::progress::Progress;
 use crate::stamp::Writer;
 use crate::stats;
@@ -96,7 +98,7 @@ pub(super) fn run(
         profiled_renders: None,
         planted_s: None,
     };
-    judge(settings, &mut out, reference.as_ref(), cold.as_ref(), warm.as_ref());
+    judge(settings, &mut out, reference.as_ref(), cold.as_ref(), warm.as_ref(), stamp)?;
     fill(&mut out.numbers, &times, size, out.shape);
     if out.verdict != Verdict::Pass
         && let (Some(third), Some(a), Some(b)) = (&settings.referee, &reference, &cold)
@@ -169,30 +171,55 @@ fn judge(
     reference: Option<&Rendered>,
     cold: Option<&Rendered>,
     warm: Option<&Rendered>,
-) {
-    let Some(reference) = reference else { return };
-    let compared = |candidate: &Rendered| -> std::result::Result<Judged, String> {
+    stamp: &Writer,
+) -> Result<()> {
+    let Some(reference) = reference else { return Ok(()) };
+    let images = |candidate: &Rendered| -> std::result::Result<(Array2, Array2), String> {
         let a = reference.read(candidate.shape);
         let a = a.map_err(|e| format!("reference {}: {e}", settings.reference.name()))?;
         let b = candidate.read(Some(a.shape()));
         let b = b.map_err(|e| format!("candidate {}: {e}", settings.candidate.name()))?;
-        let (comparison, verdict, gates) = compare(&a, &b, &settings.gates)?;
-        Ok(Judged { comparison, gates, verdict })
+        Ok((a, b))
     };
     let mut verdict = Verdict::Pass;
-    for (run, slot) in [(cold, &mut out.cold), (warm, &mut out.warm)] {
+    let folder = format!("{MEASURED}/{}/pictures", Capture::profile_folder(out));
+    let mut first: Option<Array2> = None;
+    for (run, render) in [(cold, "cold"), (warm, "warm")] {
         let Some(run) = run else { continue };
-        match compared(run) {
-            Ok(judged) => {
+        let found = images(run).and_then(|(a, b)| {
+            // the warm image is as a rule the cold one: judged once
+            if let (Some(cold), Some(judged)) = (&first, &out.cold)
+                && cold.shape() == b.shape()
+                && cold.bytes() == b.bytes()
+            {
+                return Ok((judged.clone(), None));
+            }
+            let (judged, maps) = compare::judge(&a, &b, &settings.gates)?;
+            Ok((judged, Some((a, b, maps))))
+        });
+        match found {
+            Ok((mut judged, drawn)) => {
                 verdict = verdict.and(judged.verdict);
                 if judged.verdict == Verdict::NotComparable {
-                    let c = &judged.comparison;
-                    out.problem = Some(format!(
-                        "NaN or infinite values: {} in the reference, {} in the candidate",
-                        c.reference_non_finite, c.candidate_non_finite
-                    ));
+                    out.problem.clone_from(&judged.problem);
                 }
-                *slot = Some(judged);
+                if let Some((a, b, maps)) = drawn {
+                    if judged.verdict == Verdict::Blocked {
+                        let dir = stamp.path(&format!("{folder}/{render}.png"))?;
+                        let dir = dir.with_extension("");
+                        let written = pictures::write(&dir, &a, &b, None, &judged.comparison, &maps)?;
+                        let name = |p: &std::path::PathBuf| {
+                            p.file_name()?.to_str().map(|n| format!("{folder}/{render}/{n}"))
+                        };
+                        judged.pictures = written
+                            .iter()
+                            .filter_map(name)
+                            .map(|n| n.replacen(MEASURED, super::FAILED, 1))
+                            .collect();
+                    }
+                    first.get_or_insert(b);
+                }
+                *(if render == "cold" { &mut out.cold } else { &mut out.warm }) = Some(judged);
             }
             Err(problem) => {
                 verdict = Verdict::NotComparable;
@@ -213,6 +240,7 @@ fn judge(
         n.one_minus_correlation_warm = j.comparison.one_minus_correlation;
         n.sum_ratio_warm = j.comparison.sum_ratio;
     }
+    Ok(())
 }
 
 fn fill(n: &mut Numbers, times: &Times, size: Option<u32>, shape: Option<[u32; 2]>) {

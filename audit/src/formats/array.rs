@@ -53,6 +53,8 @@ impl Element {
 pub(super) enum Storage {
     Mapped(Mmap),
     Owned(Vec<u8>),
+    Singles(Vec<f32>),
+    Doubles(Vec<f64>),
 }
 
 /// An image: slow-major values (index = slow · width + fast), read as f64 piece by piece, or as they are where they
@@ -102,8 +104,15 @@ impl Array2 {
     /// # Errors
     /// When there are not width × height values, or none.
     pub fn from_f32(values: &[f32], shape: Shape) -> Result<Self, FormatError> {
-        let bytes = bytemuck::cast_slice(values).to_vec();
-        Self::native(bytes, Element::F32, shape)
+        Self::owning_f32(values.to_vec(), shape)
+    }
+
+    /// An image that takes these f32 values over.
+    ///
+    /// # Errors
+    /// When there are not width × height values, or none.
+    pub fn owning_f32(values: Vec<f32>, shape: Shape) -> Result<Self, FormatError> {
+        Self::native(Storage::Singles(values), Element::F32, shape)
     }
 
     /// An image of f64 values in memory.
@@ -111,13 +120,20 @@ impl Array2 {
     /// # Errors
     /// When there are not width × height values, or none.
     pub fn from_f64(values: &[f64], shape: Shape) -> Result<Self, FormatError> {
-        let bytes = bytemuck::cast_slice(values).to_vec();
-        Self::native(bytes, Element::F64, shape)
+        Self::owning_f64(values.to_vec(), shape)
     }
 
-    fn native(bytes: Vec<u8>, element: Element, shape: Shape) -> Result<Self, FormatError> {
+    /// An image that takes these f64 values over.
+    ///
+    /// # Errors
+    /// When there are not width × height values, or none.
+    pub fn owning_f64(values: Vec<f64>, shape: Shape) -> Result<Self, FormatError> {
+        Self::native(Storage::Doubles(values), Element::F64, shape)
+    }
+
+    fn native(storage: Storage, element: Element, shape: Shape) -> Result<Self, FormatError> {
         let order = cfg!(target_endian = "big");
-        Self::new(Path::new("(memory)"), Storage::Owned(bytes), 0, (element, order), shape, true)
+        Self::new(Path::new("(memory)"), storage, 0, (element, order), shape, true)
     }
 
     /// Pixels along fast.
@@ -173,6 +189,8 @@ impl Array2 {
         match &self.storage {
             Storage::Mapped(map) => map,
             Storage::Owned(bytes) => bytes,
+            Storage::Singles(values) => bytemuck::cast_slice(values),
+            Storage::Doubles(values) => bytemuck::cast_slice(values),
         }
     }
 
@@ -202,29 +220,29 @@ impl Array2 {
         let size = self.element.bytes();
         let bytes = &self.bytes()[start * size..][..out.len() * size];
         macro_rules! convert {
-            ($type:ty) => {
+            ($type:ty, $to:expr) => {
                 if self.big_endian {
                     for (out, bytes) in out.iter_mut().zip(bytes.as_chunks().0) {
-                        *out = <$type>::from_be_bytes(*bytes) as f64;
+                        *out = $to(<$type>::from_be_bytes(*bytes));
                     }
                 } else {
                     for (out, bytes) in out.iter_mut().zip(bytes.as_chunks().0) {
-                        *out = <$type>::from_le_bytes(*bytes) as f64;
+                        *out = $to(<$type>::from_le_bytes(*bytes));
                     }
                 }
             };
         }
         match self.element {
-            Element::U8 => convert!(u8),
-            Element::I8 => convert!(i8),
-            Element::U16 => convert!(u16),
-            Element::I16 => convert!(i16),
-            Element::U32 => convert!(u32),
-            Element::I32 => convert!(i32),
-            Element::U64 => convert!(u64),
-            Element::I64 => convert!(i64),
-            Element::F32 => convert!(f32),
-            Element::F64 => convert!(f64),
+            Element::U8 => convert!(u8, f64::from),
+            Element::I8 => convert!(i8, f64::from),
+            Element::U16 => convert!(u16, f64::from),
+            Element::I16 => convert!(i16, f64::from),
+            Element::U32 => convert!(u32, f64::from),
+            Element::I32 => convert!(i32, f64::from),
+            Element::U64 => convert!(u64, |v| v as f64),
+            Element::I64 => convert!(i64, |v| v as f64),
+            Element::F32 => convert!(f32, f64::from),
+            Element::F64 => convert!(f64, |v| v),
         }
     }
 

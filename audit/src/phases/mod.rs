@@ -4,6 +4,7 @@ pub mod backlog;
 pub mod bisect;
 pub mod capture;
 pub mod diagnose;
+pub mod diff;
 pub mod doctor;
 pub mod engines;
 pub mod history;

@@ -2,6 +2,7 @@
 
 pub mod blockers;
 pub mod capture;
+pub mod parity;
 pub mod suite;
 pub mod summary;
 

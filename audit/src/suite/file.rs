@@ -2,11 +2,9 @@
 
 use super::generate::{self, Values};
 use super::{Expected, Suite, SuiteCase};
-use crate::capture::compare::{MAX_ABS, SUM_RATIO};
 use crate::case;
-use crate::config;
 use crate::exit::{AuditError, Result};
-use crate::gates::{CORRELATION, Direction, Gate};
+use crate::gates::{self, CORRELATION, Change, Direction, Gate, SUM_RATIO_ERROR};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -49,7 +47,8 @@ struct CaseEntry {
     inputs: Vec<PathBuf>,
     #[serde(default)]
     environment: BTreeMap<String, String>,
-    gates: Option<Vec<Gate>>,
+    #[serde(default)]
+    gates: Vec<Change>,
     #[serde(default)]
     expected: Expected,
     reason: Option<String>,
@@ -71,7 +70,8 @@ struct TomlSuite {
     threads: Option<usize>,
     #[serde(default)]
     input_dirs: Vec<PathBuf>,
-    gates: Option<Vec<Gate>>,
+    #[serde(default)]
+    gates: Vec<Change>,
     #[serde(default, rename = "case")]
     cases: Vec<CaseEntry>,
     #[serde(default, rename = "sweep")]
@@ -171,7 +171,7 @@ fn suite(name: Option<String>, cases: Vec<SuiteCase>) -> Suite {
 
 fn from_toml(text: &str, gates: &[Gate]) -> Parsed<Suite> {
     let file: TomlSuite = toml::from_str(text).map_err(|e| e.to_string())?;
-    let gates = file.gates.as_deref().unwrap_or(gates);
+    let gates = &gates::changed(gates.to_vec(), &file.gates, "the suite's file")?;
     let mut cases = Vec::new();
     for entry in &file.cases {
         cases.push(one(entry, gates)?);
@@ -217,12 +217,12 @@ fn from_yaml(text: &str, gates: &[Gate]) -> Parsed<Suite> {
     let file: YamlSuite = serde_saphyr::from_str(text).map_err(|e| e.to_string())?;
     let mut cases = Vec::new();
     for yaml in &file.cases {
-        let own = yaml.thresholds.gates()?;
+        let own = yaml.thresholds.changes(gates);
         let base = CaseEntry {
             name: yaml.id.clone(),
             group: yaml.id.clone(),
             args: yaml.base_args.clone(),
-            gates: (!own.is_empty()).then_some(own),
+            gates: own,
             expected: yaml.expected,
             reason: yaml.reason.clone(),
             expires: yaml.expires.clone(),
@@ -252,7 +252,7 @@ impl CaseEntry {
             size: None,
             inputs: Vec::new(),
             environment: BTreeMap::new(),
-            gates: None,
+            gates: Vec::new(),
             expected: Expected::Pass,
             reason: None,
             expires: None,
@@ -265,23 +265,30 @@ impl CaseEntry {
 }
 
 impl Thresholds {
-    /// The same as gates. Where some are given the contract's two hold no longer: the file has its own.
-    fn gates(&self) -> Parsed<Vec<Gate>> {
+    /// The same as changes of the gates in force; limits of the sum ratio take the place of the symmetric one.
+    fn changes(&self, gates: &[Gate]) -> Vec<Change> {
         let limits = [
             (self.corr_min, CORRELATION, Direction::AtLeast, "corr_min"),
-            (self.sum_ratio_min, SUM_RATIO, Direction::AtLeast, "sum_ratio_min"),
-            (self.sum_ratio_max, SUM_RATIO, Direction::AtMost, "sum_ratio_max"),
-            (self.max_abs_max, MAX_ABS, Direction::AtMost, "max_abs_max"),
+            (self.sum_ratio_min, "sum_ratio", Direction::AtLeast, "sum_ratio_min"),
+            (self.sum_ratio_max, "sum_ratio", Direction::AtMost, "sum_ratio_max"),
+            (self.max_abs_max, "max_abs_difference", Direction::AtMost, "max_abs_max"),
         ];
-        let given = limits.into_iter().filter_map(|(limit, metric, direction, key)| {
-            let reason = format!("thresholds.{key} of the suite's file");
-            Some(Gate { metric: metric.into(), limit: limit?, direction, reason })
-        });
-        let gates: Vec<Gate> = given.collect();
-        match gates.iter().find(|g| !g.limit.is_finite()) {
-            Some(gate) => Err(format!("the limit of `{}` is not a number", gate.metric)),
-            None => Ok(gates),
+        let change = |metric: &str, limit, direction, key: &str| Change {
+            metric: metric.into(),
+            limit,
+            direction,
+            reason: format!("thresholds.{key} of the suite's file"),
+            off: limit.is_none(),
+        };
+        let given = limits.into_iter().filter(|(limit, ..)| limit.is_some());
+        let mut changes: Vec<Change> = given
+            .map(|(limit, metric, direction, key)| change(metric, limit, Some(direction), key))
+            .collect();
+        let symmetric = gates.iter().any(|g| g.metric == SUM_RATIO_ERROR);
+        if symmetric && changes.iter().any(|c| c.metric == "sum_ratio") {
+            changes.push(change(SUM_RATIO_ERROR, None, None, "sum_ratio_min and sum_ratio_max"));
         }
+        changes
     }
 }
 
@@ -294,13 +301,8 @@ fn one(entry: &CaseEntry, gates: &[Gate]) -> Parsed<SuiteCase> {
 
 fn one_of(entry: &CaseEntry, gates: &[Gate]) -> Parsed<SuiteCase> {
     let name = &entry.name;
-    let gates = entry.gates.as_deref().unwrap_or(gates).to_vec();
-    if gates.is_empty() {
-        return Err(format!("case `{name}` has no gates: a verdict without a gate would mean nothing"));
-    }
-    for gate in &gates {
-        config::check_gate(gate).map_err(|e| format!("case `{name}`: {e}"))?;
-    }
+    let gates = gates::changed(gates.to_vec(), &entry.gates, "the suite's file");
+    let gates = gates.map_err(|e| format!("case `{name}`: {e}"))?;
     Ok(SuiteCase {
         name: name.clone(),
         group: entry.group.clone(),
@@ -364,7 +366,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join(format!("s.{ending}"));
         std::fs::write(&file, text).unwrap();
-        read(&file, &crate::gates::contract()).map_err(|e| e.message)
+        read(&file, &gates::contract()).map_err(|e| e.message)
     }
 
     #[test]
@@ -378,7 +380,7 @@ mod tests {
             let suite = read_as(ending, text).unwrap();
             assert_eq!((suite.cases.len(), suite.cases[0].name.as_str()), (1, "a/b"), "{ending}");
             assert_eq!(suite.cases[0].args, wanted, "{ending}");
-            assert_eq!(suite.cases[0].gates, crate::gates::contract(), "{ending}");
+            assert_eq!(suite.cases[0].gates, gates::contract(), "{ending}");
         }
     }
 
@@ -408,7 +410,11 @@ mod tests {
             ("toml", "[[case]]\nname = 'a'\nexpected = 'blocked'\n", "reason"),
             ("toml", "[[case]]\nname = 'a'\nexpected = 'blocked'\nreason = 'x'\n", "expires"),
             ("toml", "[[case]]\nname = 'a'\nexpected = 'blocked'\nreason = 'x'\nexpires = 'soon'\n", "soon"),
-            ("toml", "gates = []\n[[case]]\nname = 'a'\n", "no gates"),
+            (
+                "toml",
+                "[[gates]]\nmetric = 'beauty'\nlimit = 1\nreason = 'x'\n[[case]]\nname = 'a'\n",
+                "no such metric",
+            ),
             ("toml", "[[sweep]]\nname = 'a'\n[sweep.values]\n", "values"),
             ("jsonl", "{\"name\": \"a\"}\n{\"name\": 5}\n", "line 2"),
             ("yaml", "cases:\n- id: x\n  thresholds: {corr: 1}\n", "corr"),

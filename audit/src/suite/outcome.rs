@@ -93,6 +93,9 @@ pub struct Outcome {
     pub comparison: Option<Comparison>,
     /// The gates with their values.
     pub gates: Vec<gates::Outcome>,
+    /// The self-test of the gates by mutants.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub self_test: Option<crate::mutants::SelfTest>,
     /// What the third engine says.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub opinion: Option<Opinion>,
@@ -123,6 +126,7 @@ impl Outcome {
             problem,
             comparison: None,
             gates: Vec::new(),
+            self_test: None,
             opinion: None,
             wall_s: 0.0,
             reference_from_cache: false,

@@ -2,7 +2,7 @@
 
 use super::outcome::{CaseResult, Outcome};
 use super::{Suite, SuiteCase};
-use crate::capture::compare::compare;
+use crate::capture::compare::judge;
 use crate::capture::referee::{self, Opinion};
 use crate::capture::self_check::differing;
 use crate::case::{self, Case};
@@ -123,20 +123,16 @@ impl Run<'_> {
         let b = candidate.read(Some(a.shape())).map_err(|e| unreadable(&bench.candidate, &e))?;
         let mut outcome = Outcome::bare(wanted, CaseResult::Pass, None);
         outcome.reference_from_cache = cached;
-        match compare(&a, &b, &wanted.gates) {
-            Ok((comparison, verdict, gates)) => {
-                outcome.result = match verdict {
+        match judge(&a, &b, &wanted.gates) {
+            Ok((judged, _)) => {
+                outcome.result = match judged.verdict {
                     Verdict::Pass => CaseResult::Pass,
                     Verdict::Blocked => CaseResult::Blocked,
                     Verdict::NotComparable => CaseResult::NotComparable,
                 };
-                if verdict == Verdict::NotComparable {
-                    outcome.problem = Some(format!(
-                        "NaN or infinite values: {} in the reference, {} in the candidate",
-                        comparison.reference_non_finite, comparison.candidate_non_finite
-                    ));
-                }
-                (outcome.comparison, outcome.gates) = (Some(comparison), gates);
+                outcome.problem = judged.problem;
+                outcome.self_test = judged.self_test;
+                (outcome.comparison, outcome.gates) = (Some(judged.comparison), judged.gates);
             }
             Err(problem) => {
                 outcome.result = CaseResult::NotComparable;
