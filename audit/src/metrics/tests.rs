@@ -1,3 +1,5 @@
+//! Tests of `metrics`.
+
 use super::*;
 use crate::formats::Array2;
 

@@ -1,3 +1,5 @@
+//! Tests of `mutants`.
+
 use super::*;
 use crate::gates::{changed, contract, defaults, parse};
 

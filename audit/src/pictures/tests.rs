@@ -1,3 +1,5 @@
+//! Tests of `pictures`.
+
 use super::*;
 use crate::formats::Shape;
 use crate::metrics;
