@@ -79,6 +79,7 @@ fn drawn(shares: &[(&str, f64)]) -> Drawn {
         sources: vec![summary],
         rows,
         problems: Vec::new(),
+        stacks: Vec::new(),
     };
     Drawn { inventory, tests, hot }
 }
