@@ -97,7 +97,7 @@ fn callgrind(program: &Path, arguments: &[&str], folder: &Path, more: &[&str]) -
 fn the_sampler_finds_the_shares() {
     let folder = temporary_folder();
     let samples = folder.path().join("samples.json");
-    run(&example("known_costs"), &["40", "15000", samples.to_str().unwrap()], folder.path()).expect_code(0);
+    run(&example("known_costs"), &["400", "1500", samples.to_str().unwrap()], folder.path()).expect_code(0);
     let hot = hot(&sources("tests/examples/known_costs"), Some(&samples), Others::default());
     check(&hot, SAMPLES, &COSTS, 2.0);
 }
@@ -144,7 +144,7 @@ fn perf_finds_the_shares() {
     let program = example("known_costs");
     let recorded = Command::new("perf")
         .args(["record", "-q", "-e", "cpu-clock", "-F", "997", "--call-graph", "dwarf,4096", "-o"])
-        .args([&data, Path::new("--"), &program, Path::new("40"), Path::new("15000")])
+        .args([&data, Path::new("--"), &program, Path::new("400"), Path::new("1500")])
         .output();
     if !recorded.is_ok_and(|o| o.status.success()) {
         not_run("known costs: perf record does not work here");
