@@ -4,17 +4,21 @@
 //! 1/((1−p) + p/s) times as fast when that loop becomes s times as fast. Here p is the loop's self share of the
 //! summed thread time of the render phase, which stands for the wall time as long as the threads are evenly
 //! busy; its interval gives the interval of the gain. Loops inside it count for themselves, so no time is
-//! proposed twice. s is an assumption, never a measurement, and says where it comes from ([`Speedup`]).
+//! proposed twice. s is never a measurement; it follows from the compiler's evidence and the width of vectors where there is
+//! evidence, is assumed where there is none, and says so ([`Speedup`]).
 
 mod affected;
+mod closing;
 mod markdown;
 mod speedup;
 #[cfg(test)]
 mod tests;
 
 pub use affected::AffectedTests;
+pub use closing::{Closing, HighLoop};
 pub use speedup::{Speedup, Vectors};
 
+use crate::evidence::rules;
 use crate::hot_loops::{BELOW, HotLoop, HotLoops, UNMATCHED, interval};
 use crate::inventory::{Inventory, Loop, LoopKind, Priority, Status};
 use crate::tests_list::TestList;
@@ -83,6 +87,9 @@ pub struct Backlog {
     pub account: Vec<Share>,
     /// Loops that need no work, by the rule that says so.
     pub safe: Vec<SafeLoops>,
+    /// Whether the initiative may close; absent in backlogs of before this rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closing: Option<Closing>,
 }
 
 /// A loop worth working on.
@@ -187,6 +194,7 @@ fn amdahl(p: f64, s: f64) -> f64 {
 #[must_use]
 pub fn build(hot: &HotLoops, inventory: &Inventory, tests: &TestList, context: &Context) -> Backlog {
     let vectors = Vectors::of(&context.cpu_features, &context.dtype);
+    let inventory = &warmed(hot, inventory, vectors.bits);
     let summary = hot.sources.iter().find(|s| s.name == hot.primary);
     let samples = summary.and_then(|s| s.samples);
     let rows: Vec<&HotLoop> = hot.rows.iter().filter(|r| r.source == hot.primary).collect();
@@ -202,7 +210,7 @@ pub fn build(hot: &HotLoops, inventory: &Inventory, tests: &TestList, context: &
             not_proposed.push(pass("not in the inventory: make a new one of these sources".into()));
             continue;
         };
-        match objection(row, found) {
+        match objection(row, found, &vectors) {
             Some(reason) => not_proposed.push(pass(reason)),
             None => {
                 let speedup = Speedup::expected(found, &vectors);
@@ -248,6 +256,7 @@ pub fn build(hot: &HotLoops, inventory: &Inventory, tests: &TestList, context: &
         gain_of_all,
         not_proposed,
         safe: safe(inventory),
+        closing: Some(Closing::of(&rows, inventory)),
     }
 }
 
@@ -256,13 +265,15 @@ fn remainder(row: &HotLoop) -> bool {
 }
 
 /// Why a loop is not to be made vector code.
-fn objection(row: &HotLoop, found: &Loop) -> Option<String> {
+fn objection(row: &HotLoop, found: &Loop, vectors: &Vectors) -> Option<String> {
     let verb = found.function.rsplit("::").next().unwrap_or("").split('_').next().unwrap_or("");
     let part = found.module.split('/').find(|part| IO_MODULES.contains(&part.trim_end_matches(".rs")));
     match found.status {
         _ if row.self_pct < LEAST_PCT => {
             Some(format!("own time below {LEAST_PCT} %: what it takes is in the loops inside it"))
         }
+        // narrower vectors than this CPU has leave something to gain, unless a person said that it is done
+        Status::Vectorized if found.person.is_none() && narrower(found, vectors) => None,
         Status::Vectorized => Some(format!(
             "vector code already ({}): it needs fewer operations or better memory access, not lanes",
             found.evidence
@@ -274,6 +285,27 @@ fn objection(row: &HotLoop, found: &Loop) -> Option<String> {
         }
         Status::Todo | Status::Uncertain => None,
     }
+}
+
+/// Whether the loop's vectors are narrower than the widest of this CPU.
+fn narrower(found: &Loop, vectors: &Vectors) -> bool {
+    found.code.as_ref().and_then(|code| code.bits).is_some_and(|bits| bits < vectors.bits)
+}
+
+/// The inventory with the statuses and priorities that follow once the profile is known (`evidence/rules.rs`).
+pub(crate) fn warmed(hot: &HotLoops, inventory: &Inventory, register_bits: u32) -> Inventory {
+    let mut warm = inventory.clone();
+    for row in hot.rows.iter().filter(|r| r.source == hot.primary) {
+        if let Some(one) = warm.loops.iter_mut().find(|l| l.loop_id == row.loop_id) {
+            let (status, evidence) = rules::with_heat(one, row.self_pct, register_bits);
+            // a hot row's own time may be small only because its inner loops have it: that is no cold loop
+            if status != Status::Safe || row.time_pct < rules::WARM_PCT {
+                (one.status, one.evidence) = (status, evidence);
+            }
+            one.priority = Some(rules::priority(row.self_pct));
+        }
+    }
+    warm
 }
 
 /// A candidate as far as its row and its source tell.
@@ -291,7 +323,7 @@ fn candidate(row: &HotLoop, found: &Loop, speedup: Speedup, samples: Option<u64>
         trip_count_hint: found.trip_count_hint.clone(),
         status: found.status,
         evidence: found.evidence.clone(),
-        priority: if row.self_pct >= 10.0 { Priority::High } else { Priority::Medium },
+        priority: rules::priority(row.self_pct),
         self_pct: row.self_pct,
         self_interval_pct: bounds.map(|(low, high)| (100.0 * low, 100.0 * high)),
         inclusive_pct: row.time_pct,
@@ -325,7 +357,7 @@ fn nest(found: Option<&Loop>, inventory: &Inventory, rows: &[&HotLoop]) -> Vec<N
 }
 
 /// What can go wrong with the numbers.
-fn risks(found: &Loop, speedup: &Speedup) -> Vec<String> {
+pub(crate) fn risks(found: &Loop, speedup: &Speedup) -> Vec<String> {
     let mut risks = Vec::new();
     let reduces =
         ["sum", "product", "fold", "reduce"].iter().any(|name| found.header.contains(&format!(".{name}")));

@@ -43,18 +43,38 @@ Examples:
 pub enum Command {
     /// Do it all: inventory, capture, hot loops, backlog (phases A to B3)
     Run(CaptureArgs),
+    /// Write an audit.toml for a pair of engines, by asking or from flags
+    Init(crate::phases::init::InitArgs),
     /// Phase A: list every loop of the sources
-    Inventory(InventoryArgs),
+    Inventory(crate::phases::inventory::InventoryArgs),
     /// Phase B1: render with both engines, judge parity, take times and a profile
     Capture(CaptureArgs),
+    /// Compare two image files: metrics, gates, verdict, pictures
+    Diff(crate::phases::diff::DiffArgs),
+    /// Run many cases from a file, side by side; leaves a matrix, JSON and JUnit XML
+    Suite(crate::phases::suite::SuiteArgs),
     /// Phase B2: join the profile of a passing capture with the inventory
     HotLoops(HotLoopsArgs),
     /// Phase B3: rank the hot loops by what working on them can give
     Backlog(BacklogArgs),
+    /// Find out by experiment why two engines disagree
+    Diagnose(crate::phases::diagnose::DiagnoseArgs),
+    /// Find the git commit that made two engines disagree
+    Bisect(crate::phases::bisect::BisectArgs),
+    /// Show all attempts: verdicts, figures, speed, failures in a row, and a plot
+    History(crate::phases::history::HistoryArgs),
+    /// Check this machine: what is there, what is missing, and what it is needed for
+    Doctor,
     /// Sum up a Chrome trace of anybody: operators, Python functions, threads, peaks of memory
     TraceTop(crate::phases::trace_top::TraceTopArgs),
+    /// Phase C: what is needed to change one loop: its design page, and a bench of its stage
+    Packet(crate::phases::packet::PacketArgs),
+    /// Phase D: what a change did: two captures that pass, times with intervals, loop by loop
+    Compare(crate::phases::compare::CompareArgs),
     /// Show the phases of an initiative: what is done, what blocks what, and the command that comes next
     Status,
+    /// Remove old stamps, but not what newer ones build on
+    Prune(crate::phases::prune::PruneArgs),
     /// Check the files of a stamp against its checksums
     Verify {
         /// The stamp's folder
@@ -84,7 +104,7 @@ pub enum Device {
 }
 
 /// What `capture` and `run` take.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct CaptureArgs {
     /// Detector edges in pixels, each rendered and judged [default: of audit.toml, 4096]
     #[arg(long, value_delimiter = ',', value_name = "N,N", value_parser = clap::value_parser!(u32).range(1..=65536))]
@@ -113,15 +133,21 @@ pub struct CaptureArgs {
     /// A nanoBragg binary in place of the bundled C engine [default: $NB_C_BIN]
     #[arg(long, value_name = "PATH")]
     pub c_bin: Option<PathBuf>,
-    /// What is believed: c, c:PATH, rust, rust-f32, rust-reference [default: of audit.toml, c]
+    /// What is believed: c, c:PATH, rust, rust-f32, rust-reference, one of audit.toml [default: of audit.toml, c]
     #[arg(long, value_name = "ENGINE")]
     pub reference: Option<String>,
-    /// What has to prove itself: rust, rust-f32, rust-reference, c, c:PATH [default: of audit.toml, rust]
+    /// What has to prove itself: the same names [default: of audit.toml, rust]
     #[arg(long, value_name = "ENGINE")]
     pub candidate: Option<String>,
+    /// A third engine, asked which of two that disagree is wrong, such as rust-reference
+    #[arg(long, value_name = "ENGINE")]
+    pub referee: Option<String>,
     /// Run the engines in this directory instead of an empty one; the stamp says so loudly
     #[arg(long, value_name = "DIR")]
     pub in_place: Option<PathBuf>,
+    /// Capture although nothing has changed since the last attempt, which failed
+    #[arg(long)]
+    pub force: bool,
     /// More arguments for the candidate alone, quoted as for a shell
     #[arg(long, value_name = "ARGS", allow_hyphen_values = true)]
     pub candidate_args: Option<String>,
@@ -134,19 +160,15 @@ pub struct CaptureArgs {
     /// Limit of one run of one engine, seconds [default: of audit.toml, 600]
     #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..))]
     pub time_limit: Option<u64>,
+    /// Resident memory that one run of one engine may take, MB [default: of audit.toml, nine tenths of the machine's]
+    #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u64).range(1..))]
+    pub memory_limit: Option<u64>,
+    /// Disk that one run of one engine may fill, MB [default: of audit.toml, 20000]
+    #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u64).range(1..))]
+    pub disk_limit: Option<u64>,
     /// A case of one's own: arguments for both engines
     #[arg(last = true, value_name = "ARGS")]
     pub args: Vec<OsString>,
-}
-
-/// What `inventory` takes.
-#[derive(Debug, Args)]
-pub struct InventoryArgs {
-    /// Files and directories [default: `[inventory] paths` of audit.toml]
-    pub paths: Vec<PathBuf>,
-    /// Write the stamp into this very folder
-    #[arg(long, value_name = "DIR")]
-    pub outdir: Option<PathBuf>,
 }
 
 /// What `hot-loops` takes.

@@ -1,21 +1,21 @@
 //! From the command line to the phases, and from what they found to what a person or a machine reads.
 
 use crate::capture::Settings;
+use crate::capture::model::Capture;
 use crate::cli::{CaptureArgs, Cli, Command, Dtype};
 use crate::config;
 use crate::engines::Engine;
-use crate::engines::process::Limits;
-use crate::engines::render::Conditions;
+use crate::engines::render::{Conditions, Inherited};
 use crate::exit::{AuditError, Exit, Result};
 use crate::gates::Verdict;
 use crate::hot_loops::HotLoops;
-use crate::phases::{self, Context, Done};
-use crate::{case, environment, stamp};
+use crate::phases::suite::SuiteArgs;
+use crate::phases::{self, Context, Done, engines};
+use crate::{case, environment, paths, stamp};
 use serde_json::json;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// Carries out a command; the exit status.
 ///
@@ -24,6 +24,15 @@ use std::time::Duration;
 pub fn execute(cli: &Cli) -> Result<Exit> {
     if let Command::Verify { stamp } = &cli.command {
         return verify(stamp, cli.json);
+    }
+    if let Command::Init(args) = &cli.command {
+        let file = phases::init::init(args, cli.initiative.as_deref())?;
+        let text = format!("wrote {}\nNext     bragg-audit capture\n", file.display());
+        return print(&if cli.json {
+            pretty(&json!({ "file": paths::text(&file), "exit": 0 }))?
+        } else {
+            text
+        });
     }
     if let Command::TraceTop(args) = &cli.command {
         return print(&phases::trace_top::trace_top(args, cli.json)?);
@@ -36,13 +45,66 @@ pub fn execute(cli: &Cli) -> Result<Exit> {
             report_run(&ctx, cli.json, &outcome)
         }
         Command::Inventory(args) => {
-            let done = phases::inventory::inventory(&ctx, &args.paths, args.outdir.as_deref())?;
+            let done = phases::inventory::inventory(&ctx, args, args.outdir.as_deref())?;
             report(&ctx, cli.json, &done, None)
         }
         Command::Capture(args) => {
-            let (done, _) = phases::capture::capture(&ctx, &settings(&ctx, args)?, args.outdir.as_deref())?;
-            report(&ctx, cli.json, &done, None)
+            let (done, record) =
+                phases::capture::capture(&ctx, &settings(&ctx, args)?, args.outdir.as_deref())?;
+            report_capture(&ctx, cli.json, &done, &record)
         }
+        Command::Diagnose(args) => {
+            let settings = match phases::diagnose::last_blocked(&ctx, &args.capture)? {
+                Some((stamp, words)) => {
+                    if !ctx.quiet {
+                        eprintln!("diagnosing what blocked {}", short(&ctx, &stamp));
+                    }
+                    settings(&ctx, &words)?
+                }
+                None => settings(&ctx, &args.capture)?,
+            };
+            let done =
+                phases::diagnose::diagnose(&ctx, &settings, args.budget, args.capture.outdir.as_deref())?;
+            report_diagnosis(&ctx, cli.json, &done)
+        }
+        Command::Bisect(args) if args.step => Ok(settings(&ctx, &args.capture).map_or_else(
+            |e| {
+                eprintln!("bragg-audit: {e}");
+                Exit::StopBisection
+            },
+            |s| phases::bisect::step(&ctx, args, &s),
+        )),
+        Command::Bisect(args) => {
+            let done = phases::bisect::bisect(&ctx, args, &settings(&ctx, &args.capture)?)?;
+            let exit = if done.state.found.is_some() { Exit::Pass } else { Exit::Blocked };
+            let text = if cli.json {
+                pretty(
+                    &json!({ "exit": exit.code(), "found": done.state.found, "among": done.state.among, "runs": done.state.runs.len(), "skipped": done.state.skipped, "summary": done.summary, "folder": done.folder }),
+                )?
+            } else {
+                let report = short(&ctx, &done.folder.join("bisect.md"));
+                format!(
+                    "First bad commit: {}\nSpent    {} runs of the case, {} commits skipped\nReport   {report}\n",
+                    done.summary,
+                    done.state.runs.len(),
+                    done.state.skipped.len()
+                )
+            };
+            print(&text)?;
+            Ok(exit)
+        }
+        Command::History(args) => {
+            let history = phases::history::history(&ctx, args)?;
+            let text = if cli.json { pretty(&history)? } else { history.text(args.limit) };
+            print(&text)
+        }
+        Command::Doctor => {
+            let found = phases::doctor::doctor(&ctx);
+            let text = if cli.json { pretty(&found)? } else { phases::doctor::text(&found) };
+            print(&text)?;
+            Ok(if phases::doctor::usable(&found) { Exit::Pass } else { Exit::Failed })
+        }
+        Command::Suite(args) => suite(&ctx, cli.json, args),
         Command::HotLoops(args) if args.others.given() => {
             let (listed, outdir) = (args.inventory.as_deref(), args.outdir.as_deref());
             let done = phases::foreign::foreign(&ctx, &args.others, listed, args.threshold, outdir)?;
@@ -61,12 +123,25 @@ pub fn execute(cli: &Cli) -> Result<Exit> {
             let (done, _) = phases::backlog::backlog(&ctx, args, args.outdir.as_deref())?;
             report(&ctx, cli.json, &done, None)
         }
+        Command::Diff(args) => {
+            let (text, exit) = phases::diff::diff(&ctx, args, cli.json)?;
+            print(&text)?;
+            Ok(exit)
+        }
+        Command::Packet(args) => report(&ctx, cli.json, &phases::packet::packet(&ctx, args)?, None),
+        Command::Compare(args) => report(&ctx, cli.json, &phases::compare::compare(&ctx, args)?.0, None),
         Command::Status => {
             let status = phases::status::status(&ctx)?;
             let text = if cli.json { pretty(&status)? } else { status.text(&ctx.root) };
             print(&text)
         }
-        Command::Verify { .. } | Command::TraceTop(_) | Command::Engine(_) => Ok(Exit::Pass), // dealt with before
+        Command::Prune(args) => {
+            let pruned = phases::prune::prune(&ctx, args)?;
+            print(&if cli.json { pretty(&pruned)? } else { pruned.text() })
+        }
+        Command::Verify { .. } | Command::Init(_) | Command::TraceTop(_) | Command::Engine(_) => {
+            Ok(Exit::Pass) // dealt with before
+        }
     }
 }
 
@@ -108,7 +183,7 @@ fn settings(ctx: &Context, args: &CaptureArgs) -> Result<Settings> {
     } else {
         (config.case.name.as_str(), case::split_words("audit.toml [case] args", &config.case.args)?)
     };
-    let sizes: Vec<Option<u32>> = match (args.sizes.is_empty(), own) {
+    let sizes: Vec<Option<u32>> = match (args.sizes.is_empty(), own || config.case.sizes.is_empty()) {
         (false, _) => args.sizes.iter().copied().map(Some).collect(),
         (true, true) => vec![None],
         (true, false) => config.case.sizes.iter().copied().map(Some).collect(),
@@ -120,18 +195,8 @@ fn settings(ctx: &Context, args: &CaptureArgs) -> Result<Settings> {
         Some(dir) => Some(std::fs::canonicalize(dir).map_err(|e| AuditError::failed(dir.display(), e))?),
         None => None,
     };
-    let c_bin = args
-        .c_bin
-        .clone()
-        .or_else(|| std::env::var_os("NB_C_BIN").filter(|v| !v.is_empty()).map(PathBuf::from));
-    let engine = |given: Option<&String>, configured: &str| -> Result<Engine> {
-        let name = given.map_or(configured, String::as_str);
-        match &c_bin {
-            // a nanoBragg binary takes the bundled engine's place wherever that one was meant
-            Some(path) if name == "c" => Engine::resolve(&format!("c:{}", path.display())),
-            _ => Engine::resolve(name),
-        }
-    };
+    let c_bin = engines::c_binary(args.c_bin.as_deref());
+    let engine = |name: &str| engines::engine(ctx, c_bin.as_deref(), name);
     let more =
         |flag: &str, words: Option<&String>| words.map_or(Ok(Vec::new()), |w| case::split_words(flag, w));
     let candidate = args.candidate.as_ref().unwrap_or(&config.engines.candidate);
@@ -144,21 +209,28 @@ fn settings(ctx: &Context, args: &CaptureArgs) -> Result<Settings> {
         }
     };
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let reference = engine(args.reference.as_ref().unwrap_or(&config.engines.reference))?;
+    let candidate = engine(&candidate)?;
+    let referee = args.referee.as_deref().map(engine).transpose()?;
+    let referee = referee.map(|r| phases::suite::third(r, &reference, &candidate)).transpose()?;
+    // what `[case]` declares belongs to its own arguments
+    let declared = if own { config::CaseConfig::default() } else { config.case.clone() };
+    let all: Vec<&Engine> = [&reference, &candidate].into_iter().chain(&referee).collect();
+    let case = case::for_engines(name, words, &all, &declared, &ctx.root)?;
     Ok(Settings {
-        case: case::Case::new(name, words)?,
+        case,
         sizes,
-        reference: engine(args.reference.as_ref(), &config.engines.reference)?,
-        candidate: engine(Some(&candidate), "")?,
+        reference,
+        candidate,
+        referee,
         reference_args: more("--reference-args", args.reference_args.as_ref())?,
         candidate_args: more("--candidate-args", args.candidate_args.as_ref())?,
         iterations: args.iterations.unwrap_or(config.capture.iterations),
         conditions: Conditions {
-            limits: Limits {
-                time: Duration::from_secs(args.time_limit.unwrap_or(config.capture.time_limit_s)),
-                memory: environment::memory(),
-                output: 4 << 20,
-            },
+            limits: engines::limits(ctx, args.time_limit, args.memory_limit, args.disk_limit),
             threads: args.threads.map_or(cores, |n| n as usize),
+            // where a person's own directory is used, so is their environment: that is what they run
+            inherited: if in_place.is_some() { Inherited::All } else { Inherited::Allowed },
             in_place,
             environment: Vec::new(),
         },
@@ -168,7 +240,32 @@ fn settings(ctx: &Context, args: &CaptureArgs) -> Result<Settings> {
         blocking_patterns: config.capture.blocking_patterns.clone(),
         profile: !args.no_profile,
         keep_artifacts: args.keep_artifacts,
+        force: args.force,
     })
+}
+
+fn suite(ctx: &Context, as_json: bool, args: &SuiteArgs) -> Result<Exit> {
+    if args.list {
+        let rows = phases::suite::list(ctx, args)?;
+        let word = |row: &serde_json::Value, key: &str| row[key].as_str().unwrap_or_default().to_owned();
+        let size = |row: &serde_json::Value| {
+            row["size"].as_u64().map_or(String::new(), |n| format!(" ({n} pixels)"))
+        };
+        let lines = rows
+            .iter()
+            .map(|r| format!("{}{}\t{}\n", word(r, "name").escape_debug(), size(r), word(r, "args")));
+        return print(&if as_json { pretty(&rows)? } else { lines.collect() });
+    }
+    let suite = phases::suite::suite(ctx, args)?;
+    if as_json {
+        let record: serde_json::Value = stamp::read_json(&suite.done.stamp, "suite.json")?;
+        print(&pretty(
+            &json!({ "exit": suite.exit.code(), "line": suite.done.line, "stamp": paths::text(&suite.done.stamp), "suite": record }),
+        )?)?;
+    } else {
+        print(&format!("{}Summary  {}\n", suite.text, short(ctx, &summary_of(&suite.done.stamp))))?;
+    }
+    Ok(suite.exit)
 }
 
 /// A path as people near the root write it.
@@ -180,7 +277,7 @@ fn short(ctx: &Context, path: &Path) -> String {
 
 fn report(ctx: &Context, as_json: bool, done: &Done, hot: Option<&HotLoops>) -> Result<Exit> {
     if as_json {
-        let value = json!({ "verdict": done.verdict, "exit": done.exit().code(), "phase": done.phase, "stamp": done.stamp, "line": done.line, "hottest": hottest(hot) });
+        let value = json!({ "verdict": done.verdict, "exit": done.exit().code(), "phase": done.phase, "stamp": paths::text(&done.stamp), "line": done.line, "hottest": hottest(hot) });
         print(&pretty(&value)?)?;
         return Ok(done.exit());
     }
@@ -199,6 +296,24 @@ fn report(ctx: &Context, as_json: bool, done: &Done, hot: Option<&HotLoops>) -> 
     Ok(done.exit())
 }
 
+/// As [`report`]; an engine that failed is quoted and has an exit status of its own.
+fn report_capture(ctx: &Context, as_json: bool, done: &Done, record: &Capture) -> Result<Exit> {
+    let Some(failure) = &record.failure else { return report(ctx, as_json, done, None) };
+    let exit = Exit::EngineFailed;
+    if as_json {
+        print(&pretty(&json!({
+            "verdict": done.verdict, "exit": exit.code(), "phase": done.phase, "stamp": paths::text(&done.stamp), "line": done.line,
+            "failure": failure,
+        }))?)?;
+    } else {
+        print(&format!(
+            "ENGINE FAILED — {failure}\nWhy      {}\n",
+            short(ctx, &done.stamp.join("blockers.md"))
+        ))?;
+    }
+    Ok(exit)
+}
+
 fn report_run(ctx: &Context, as_json: bool, outcome: &phases::run::Outcome) -> Result<Exit> {
     let capture = &outcome.phases[1];
     let last = outcome.phases.last().unwrap_or(capture);
@@ -206,13 +321,14 @@ fn report_run(ctx: &Context, as_json: bool, outcome: &phases::run::Outcome) -> R
     if as_json {
         let value = json!({
             "verdict": capture.verdict, "exit": exit.code(), "line": capture.line, "phases": outcome.phases,
-            "summary": summary_of(&last.stamp), "hottest": hottest(outcome.hot.as_ref()),
+            "summary": paths::text(&summary_of(&last.stamp)), "hottest": hottest(outcome.hot.as_ref()),
             "stopped": outcome.stopped.as_ref().map(|e| e.message.clone()),
         });
         print(&pretty(&value)?)?;
         return Ok(exit);
     }
-    let mut text = capture.line.clone() + "\n";
+    let failed = outcome.stopped.as_ref().filter(|e| e.exit == Exit::EngineFailed);
+    let mut text = failed.map_or_else(|| capture.line.clone(), |e| format!("ENGINE FAILED — {e}")) + "\n";
     if let Some(hot) = &outcome.hot {
         text.push_str(&hottest_lines(hot));
     }
@@ -225,6 +341,43 @@ fn report_run(ctx: &Context, as_json: bool, outcome: &phases::run::Outcome) -> R
     } else {
         text.push_str(&format!("Next     less {}\n", short(ctx, &last.stamp.join("backlog.md"))));
     }
+    print(&text)?;
+    Ok(exit)
+}
+
+fn report_diagnosis(ctx: &Context, as_json: bool, done: &phases::diagnose::Diagnosed) -> Result<Exit> {
+    use crate::diagnose::{markdown, model::Class};
+    let d = &done.diagnosis;
+    let failed = d.causes.iter().any(|c| c.class == Class::Failure);
+    let exit = if failed { Exit::EngineFailed } else { phases::exit_of(done.verdict) };
+    if as_json {
+        let value = json!({
+            "verdict": done.verdict, "exit": exit.code(), "found": d.found, "stamp": done.stamp, "line": markdown::headline(d),
+            "first_divergence": d.first_divergence().map(|x| &x.name), "causes": d.causes, "excluded": d.excluded,
+        });
+        print(&pretty(&value)?)?;
+        return Ok(exit);
+    }
+    let mut text = markdown::headline(d) + "\n";
+    for c in &d.causes {
+        if let Some(switch) = &c.switch {
+            text.push_str(&format!("  {}: {switch}\n", c.class.title()));
+        }
+    }
+    if let Some(first) = d.first_divergence() {
+        text.push_str(&format!("First    `{}` is the first value that differs\n", first.name));
+    }
+    if !d.found && d.disagree {
+        for e in &d.excluded {
+            text.push_str(&format!("Not      {e}\n"));
+        }
+    }
+    if let Some(referee) = &d.referee {
+        text.push_str(&format!("Referee  {referee}\n"));
+    }
+    text.push_str(&format!("Spent    {} runs, {:.1} s\n", d.runs, d.elapsed_s));
+    text.push_str(&format!("Report   {}\n", short(ctx, &done.stamp.join("diagnosis.md"))));
+    text.push_str(&format!("Again    sh {}\n", short(ctx, &done.stamp.join("reproduce.sh"))));
     print(&text)?;
     Ok(exit)
 }
@@ -270,7 +423,7 @@ fn verify(path: &Path, as_json: bool) -> Result<Exit> {
     let problems = stamp::verify(path)?;
     let exit = if problems.is_empty() { Exit::Pass } else { Exit::Blocked };
     if as_json {
-        print(&pretty(&json!({ "stamp": path, "exit": exit.code(), "problems": problems }))?)?;
+        print(&pretty(&json!({ "stamp": paths::text(path), "exit": exit.code(), "problems": problems }))?)?;
     } else if problems.is_empty() {
         print(&format!("{}: every file is as it was written\n", path.display()))?;
     } else {

@@ -1,8 +1,11 @@
 //! `audit.toml`: what is audited when the command line does not say. Without the file the same defaults hold.
 
+use crate::engines::{BUILT_IN, definition::Definition};
 use crate::exit::{AuditError, Result};
 use crate::gates::{self, Gate};
 use serde::Deserialize;
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The file's name, looked for in the working directory and the directories above it.
@@ -20,9 +23,15 @@ pub struct Config {
     pub engines: EngineConfig,
     /// How phase B1 measures.
     pub capture: CaptureConfig,
+    /// Reference images that are kept.
+    pub cache: CacheConfig,
     /// Which sources phase A reads.
     pub inventory: InventoryConfig,
-    /// The gates in force.
+    /// Limits that differ from those that ship, each with its reason.
+    #[serde(rename = "gates")]
+    pub gate_changes: Vec<gates::Change>,
+    /// The gates in force: those that ship, with the changes.
+    #[serde(skip)]
     pub gates: Vec<Gate>,
 }
 
@@ -34,18 +43,61 @@ pub struct CaseConfig {
     pub name: String,
     /// Its arguments, quoted as for a shell.
     pub args: String,
-    /// Detector edges in pixels.
+    /// Image edges in pixels; empty where the arguments say enough (also when a `[case]` does not name them).
+    #[serde(default)]
     pub sizes: Vec<u32>,
+    /// Files that engines read without being told, relative to this file.
+    pub inputs: Vec<PathBuf>,
+    /// Environment variables that engines get.
+    pub environment: BTreeMap<String, String>,
 }
 
 /// `[engines]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Clone, Debug)]
 pub struct EngineConfig {
     /// What is believed.
     pub reference: String,
     /// What has to prove itself.
     pub candidate: String,
+    /// `[engines.NAME]`: programs of one's own.
+    pub defined: BTreeMap<String, Definition>,
+}
+
+impl<'de> Deserialize<'de> for EngineConfig {
+    /// Two names and any number of tables; by hand, so that a mistake in a table is found at its line.
+    fn deserialize<D: Deserializer<'de>>(from: D) -> std::result::Result<Self, D::Error> {
+        struct Table;
+        impl<'de> Visitor<'de> for Table {
+            type Value = EngineConfig;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("`reference`, `candidate`, and a table for each engine")
+            }
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> std::result::Result<EngineConfig, M::Error> {
+                let mut config = EngineConfig::default();
+                while let Some(key) = map.next_key::<String>()? {
+                    match key.as_str() {
+                        "reference" => config.reference = map.next_value()?,
+                        "candidate" => config.candidate = map.next_value()?,
+                        _ => {
+                            let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+                            if key.is_empty() || !key.chars().all(plain) || BUILT_IN.contains(&key.as_str()) {
+                                return Err(M::Error::custom(format!(
+                                    "engine `{key}`: a name of letters, digits, `-`, `_` and `.` is wanted that is not built in"
+                                )));
+                            }
+                            let definition: Definition = map.next_value()?;
+                            definition
+                                .check()
+                                .map_err(|e| M::Error::custom(format!("[engines.{key}] {e}")))?;
+                            config.defined.insert(key, definition);
+                        }
+                    }
+                }
+                Ok(config)
+            }
+        }
+        from.deserialize_map(Table)
+    }
 }
 
 /// `[capture]`
@@ -56,12 +108,30 @@ pub struct CaptureConfig {
     pub iterations: u32,
     /// Limit of one run of one engine, seconds.
     pub time_limit_s: u64,
+    /// Resident memory of one run, MB; absent: nine tenths of the machine's.
+    pub memory_limit_mb: Option<u64>,
+    /// Disk that one run may fill, MB.
+    pub disk_limit_mb: u64,
     /// Warm speed aimed at, in multiples of the reference's.
     pub speed_target: f64,
     /// A warm set-up above this is reported, milliseconds.
     pub warm_setup_limit_ms: f64,
     /// Engine warnings that make a profile unusable.
     pub blocking_patterns: Vec<String>,
+}
+
+/// `[cache]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CacheConfig {
+    /// Size of all kept reference images together, MB; 0 keeps none.
+    pub max_mb: u64,
+}
+
+impl Default for CacheConfig {
+    fn default() -> Self {
+        Self { max_mb: 2000 }
+    }
 }
 
 /// `[inventory]`
@@ -79,8 +149,10 @@ impl Default for Config {
             case: CaseConfig::default(),
             engines: EngineConfig::default(),
             capture: CaptureConfig::default(),
+            cache: CacheConfig::default(),
             inventory: InventoryConfig::default(),
-            gates: gates::contract(),
+            gate_changes: Vec::new(),
+            gates: gates::defaults(),
         }
     }
 }
@@ -91,13 +163,15 @@ impl Default for CaseConfig {
             name: "benchmark".into(),
             args: "-default_F 100 -cell 100 100 100 90 90 90 -lambda 6.2 -N 5 -distance 100".into(),
             sizes: vec![4096],
+            inputs: Vec::new(),
+            environment: BTreeMap::new(),
         }
     }
 }
 
 impl Default for EngineConfig {
     fn default() -> Self {
-        Self { reference: "c".into(), candidate: "rust".into() }
+        Self { reference: "c".into(), candidate: "rust".into(), defined: BTreeMap::new() }
     }
 }
 
@@ -106,6 +180,8 @@ impl Default for CaptureConfig {
         Self {
             iterations: 5,
             time_limit_s: 600,
+            memory_limit_mb: None,
+            disk_limit_mb: 20_000,
             speed_target: 1.0,
             warm_setup_limit_ms: 50.0,
             blocking_patterns: vec!["warning: results are unreliable".into()],
@@ -151,27 +227,13 @@ pub fn locate(given: Option<&Path>) -> Result<Located> {
     Ok(Located { root, file: Some(absolute), config })
 }
 
-fn parse(text: &str) -> std::result::Result<Config, String> {
-    let config: Config = toml::from_str(text).map_err(|e| e.to_string())?;
-    if config.gates.is_empty() {
-        return Err("[[gates]] is empty: a verdict without a gate would mean nothing".into());
-    }
-    for gate in &config.gates {
-        if !gate.limit.is_finite() {
-            return Err(format!("the limit of gate `{}` is not a number", gate.metric));
-        }
-        if gate.reason.trim().is_empty() {
-            return Err(format!("gate `{}` has no reason: say why its limit is {}", gate.metric, gate.limit));
-        }
-        if ![gates::CORRELATION, gates::SUM_RATIO_ERROR].contains(&gate.metric.as_str()) {
-            return Err(format!(
-                "gate `{}`: known metrics are `{}` and `{}`",
-                gate.metric,
-                gates::CORRELATION,
-                gates::SUM_RATIO_ERROR
-            ));
-        }
-    }
+/// Reads the text of a configuration.
+///
+/// # Errors
+/// What does not make sense, with its line where there is one.
+pub fn parse(text: &str) -> std::result::Result<Config, String> {
+    let mut config: Config = toml::from_str(text).map_err(|e| e.to_string())?;
+    config.gates = gates::changed(gates::defaults(), &config.gate_changes, FILE)?;
     if config.initiative.is_empty()
         || !config.initiative.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
         || config.initiative.starts_with('.')
@@ -198,13 +260,18 @@ mod tests {
     fn mistakes_are_named() {
         for (text, word) in [
             ("inititive = 'x'", "inititive"),
-            ("gates = []", "gates"),
+            ("[[gates]]\nmetric='correlation'\nlimit=0.5\nreason='x'\nlimits=3", "limits"),
             ("[[gates]]\nmetric='correlation'\nlimit=0.5\ndirection='at_least'\nreason=' '", "reason"),
             ("[[gates]]\nmetric='corelation'\nlimit=0.5\ndirection='at_least'\nreason='x'", "corelation"),
             ("[[gates]]\nmetric='correlation'\nlimit=nan\ndirection='at_least'\nreason='x'", "limit"),
             ("initiative = '../x'", "../x"),
             ("[capture]\niterations = 0", "at least 1"),
             ("[case]\nsizes = 'big'", "line 2"),
+            ("[engines]\nrefrence = 'c'", "line 2"),
+            ("[engines.x]\ncommand = ['p', '{out}']\nformat = 'tiff'", "line 3"),
+            ("[engines.x]\ncommand = ['p']", "{out}"),
+            ("[engines.rust]\ncommand = ['p', '{out}']", "built in"),
+            ("[engines.'a b']\ncommand = ['p', '{out}']", "a b"),
         ] {
             let error = parse(text).unwrap_err();
             assert!(error.contains(word), "{text}: {error}");

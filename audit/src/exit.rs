@@ -17,6 +17,10 @@ pub enum Exit {
     NotComparable = 4,
     /// An engine failed or ran out of its limits.
     EngineFailed = 5,
+    /// `bisect --step` alone, in git's language: this commit cannot be tested.
+    Untestable = 125,
+    /// `bisect --step` alone: the audit itself failed, the bisection stops.
+    StopBisection = 128,
 }
 
 impl Exit {

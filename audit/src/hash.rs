@@ -28,6 +28,12 @@ pub fn bytes(data: &[u8]) -> String {
     hex(&Sha256::digest(data))
 }
 
+/// The sha256 of a text.
+#[must_use]
+pub fn text(text: &str) -> String {
+    bytes(text.as_bytes())
+}
+
 fn hex(digest: &[u8]) -> String {
     use std::fmt::Write;
     digest.iter().fold(String::with_capacity(64), |mut text, byte| {

@@ -3,7 +3,6 @@
 use crate::exit::{AuditError, Result};
 use serde::{Deserialize, Serialize};
 use std::io::Write;
-use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
 /// One size of an attempt.
@@ -31,6 +30,7 @@ pub struct Line {
     /// The stamp's name.
     pub stamp: String,
     /// The stamp's folder.
+    #[serde(with = "crate::paths")]
     pub path: PathBuf,
     /// `pass`, `blocked`, `not_comparable`.
     pub verdict: String,
@@ -44,8 +44,63 @@ pub struct Line {
     pub candidate_sha256: Option<String>,
     /// The reference's executable, sha256.
     pub reference_sha256: Option<String>,
+    /// Hash of everything that decides what an attempt gives: case, engines, inputs, directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt_key: Option<String>,
+    /// The cause, where a diagnosis proved one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
     /// What was measured.
     pub sizes: Vec<SizeLine>,
+}
+
+impl Line {
+    /// Whether it compared two engines.
+    #[must_use]
+    pub fn is_attempt(&self) -> bool {
+        self.phase == "b1"
+    }
+
+    /// 1 − correlation and sum ratio of every size, to the last digit.
+    #[must_use]
+    pub fn figures(&self) -> Vec<(u32, Option<u64>, Option<u64>)> {
+        let bits = |v: Option<f64>| v.map(f64::to_bits);
+        self.sizes.iter().map(|z| (z.size, bits(z.one_minus_correlation), bits(z.sum_ratio))).collect()
+    }
+}
+
+/// A lock on a file that holds until it is dropped; other processes wait for it.
+pub struct Lock(std::fs::File);
+
+/// Waits for the lock on `file`, which is made if it is not there.
+///
+/// # Errors
+/// When the file cannot be made, or the wait is interrupted for good.
+pub fn lock(file: &Path) -> Result<Lock> {
+    let problem = |e: std::io::Error| AuditError::failed(file.display(), e);
+    let handle = std::fs::OpenOptions::new().create(true).append(true).open(file).map_err(problem)?;
+    exclusive(&handle).map_err(problem)?;
+    Ok(Lock(handle))
+}
+
+/// Takes the lock of an open file.
+fn exclusive(file: &std::fs::File) -> std::io::Result<()> {
+    loop {
+        match file.lock() {
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {
+                if crate::interrupt::requested() {
+                    return Err(e);
+                }
+            }
+            other => return other,
+        }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        self.0.unlock().ok();
+    }
 }
 
 /// The form of [`Line`].
@@ -55,7 +110,6 @@ pub const SCHEMA: &str = "bragg-audit/ledger/1";
 ///
 /// # Errors
 /// When the file cannot be written.
-#[expect(unsafe_code, reason = "flock is a C interface")]
 pub fn append(file: &Path, line: &Line) -> Result<()> {
     let problem = |e: std::io::Error| AuditError::failed(file.display(), e);
     if let Some(parent) = file.parent() {
@@ -65,14 +119,12 @@ pub fn append(file: &Path, line: &Line) -> Result<()> {
     text.push('\n');
     let mut out =
         std::fs::OpenOptions::new().create(true).read(true).append(true).open(file).map_err(problem)?;
-    // SAFETY: plain system call on a descriptor that lives until the end of this function, which releases the lock.
-    unsafe {
-        libc::flock(out.as_raw_fd(), libc::LOCK_EX);
-    }
+    exclusive(&out).map_err(problem)?; // released when the file is closed
     // a writer that was killed may have left half a line: begin a new one
     if !ends_with_newline(file).map_err(problem)? {
         text.insert(0, '\n');
     }
+    // one write: a kill leaves the whole line or none of it but for a full disk, which the next writer and readers tolerate
     out.write_all(text.as_bytes()).map_err(problem)?;
     out.sync_data().map_err(problem)
 }
@@ -122,6 +174,8 @@ mod tests {
             dirty_diff_sha256: None,
             candidate_sha256: None,
             reference_sha256: None,
+            attempt_key: None,
+            cause: None,
             sizes: vec![],
         }
     }

@@ -1,6 +1,7 @@
 //! The command `bragg-audit`.
 
 use bragg_audit::cli::{Cli, Command};
+use bragg_audit::evidence::wrapper;
 use bragg_audit::exit::Exit;
 use bragg_audit::{child, commands, interrupt};
 use clap::Parser;
@@ -8,6 +9,9 @@ use clap::error::ErrorKind;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    if wrapper::requested() {
+        return ExitCode::from(wrapper::run());
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         // help or version: asked for, or the answer to no words at all

@@ -40,6 +40,16 @@ impl Progress {
         }
     }
 
+    /// A step has ended; its line stays where there is no bar.
+    pub fn done(&self, what: &str) {
+        if let Some(bar) = &self.bar {
+            bar.inc(1);
+            bar.set_message(what.to_owned());
+        } else if self.lines {
+            eprintln!("{what}");
+        }
+    }
+
     /// A line that stays.
     pub fn note(&self, what: &str) {
         if let Some(bar) = &self.bar {

@@ -17,6 +17,7 @@ pub struct Parent {
     /// Its name.
     pub stamp: String,
     /// Its folder.
+    #[serde(with = "crate::paths")]
     pub path: PathBuf,
     /// sha256 of its `checksums.txt`, which covers everything in it.
     pub checksums_sha256: String,
@@ -57,6 +58,10 @@ impl Writer {
                         continue;
                     }
                     match std::fs::create_dir(&partial) {
+                        // another writer of this second may have finished between the look and the folder
+                        Ok(()) if target.exists() => {
+                            std::fs::remove_dir(&partial).ok();
+                        }
                         Ok(()) => return Ok(Self { partial, target, name, done: false }),
                         Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
                         Err(e) => return Err(AuditError::failed(partial.display(), e)),

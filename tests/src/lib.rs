@@ -4,7 +4,9 @@
 #![expect(clippy::panic, reason = "helpers of tests stop the test that called them")]
 
 pub mod audits;
+pub mod c_copies;
 pub mod compare;
+pub mod engines;
 pub mod golden;
 pub mod image;
 pub mod processes;

@@ -21,6 +21,7 @@ impl Backlog {
         }
         self.rest(&mut page);
         self.safe_list(&mut page);
+        self.closing(&mut page);
         page
     }
 
@@ -32,13 +33,14 @@ impl Backlog {
                 "No hot loop is a candidate for vector code; the reasons stand with each loop.".to_string()
             }
             Some(best) => format!(
-                "{} of {}; first `{}`: {:.1} % of the render's thread time, gain {} if it becomes {:.1} times as fast (assumed)",
+                "{} of {}; first `{}`: {:.1} % of the render's thread time, gain {} if it becomes {:.1} times as fast ({})",
                 plural(self.candidates.len(), "candidate"),
                 plural(self.candidates.len() + self.not_proposed.len(), "hot loop"),
                 best.loop_id,
                 best.self_pct,
                 gain(best),
-                best.speedup.factor
+                best.speedup.factor,
+                if best.speedup.from_evidence { "from evidence" } else { "assumed" }
             ),
         }
     }
@@ -83,7 +85,7 @@ impl Backlog {
         line(
             page,
             format_args!(
-                "- s is **assumed, not measured**. The widest vectors of this CPU are {} with {} of {}. A loop that the compiler's evidence shows to be scalar gets s = that many; a loop without evidence may be vector code already and gets half way between 1 and that.",
+                "- s is **assumed, not measured**. It rests on the widest vectors of this CPU, {} with {} of {}, and on what the compiler made of the loop: scalar code gets s = that many; code partly in vectors 1/((1−v)/n + v·w/n), v the share in vectors of w of the n lanes; vector code in narrower registers the ratio of the widths; a loop without evidence, or with instances that differ, may be vector code already and gets half way between 1 and that.",
                 self.vectors.instruction_set,
                 plural(self.vectors.lanes as usize, "lane"),
                 self.vectors.dtype
@@ -101,7 +103,7 @@ impl Backlog {
         line(
             page,
             format_args!(
-                "| # | loop | self % (p) | inclusive % | s (assumed) | gain | limit | priority | status |\n|---:|---|---:|---:|---:|---:|---:|---|---|"
+                "| # | loop | self % (p) | inclusive % | s | gain | limit | priority | status |\n|---:|---|---:|---:|---:|---:|---:|---|---|"
             ),
         );
         for c in &self.candidates {
@@ -234,6 +236,27 @@ impl Backlog {
             );
         }
         page.push('\n');
+    }
+
+    fn closing(&self, page: &mut String) {
+        let Some(closing) = &self.closing else { return };
+        line(page, format_args!("\n## When the initiative closes\n"));
+        line(page, format_args!("It {}.\n", closing.text()));
+        for high in &closing.high {
+            let mark = if high.open { " " } else { "x" };
+            line(
+                page,
+                format_args!("- [{mark}] {} ({:.1} %): {}", cell(&high.loop_id), high.self_pct, high.why),
+            );
+        }
+        if closing.high.iter().any(|h| h.open) {
+            line(
+                page,
+                format_args!(
+                    "\nA loop is put off by an entry with `deferred = true`, name, reason and date in `loops.toml`."
+                ),
+            );
+        }
     }
 
     fn safe_list(&self, page: &mut String) {

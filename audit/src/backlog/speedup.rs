@@ -1,6 +1,7 @@
-//! How much faster a loop may become: an assumption with its reasons.
+//! How much faster a loop may become: from the compiler's evidence and the width of vectors, with its reasons.
 
-use crate::inventory::{Loop, Status};
+use crate::evidence::{Code, CodeState};
+use crate::inventory::{Loop, LoopKind, Status};
 use serde::{Deserialize, Serialize};
 
 /// The widest vectors that the program can choose on this CPU.
@@ -36,7 +37,7 @@ impl Vectors {
     }
 }
 
-/// s of Amdahl's law for one loop. Assumed, not measured.
+/// s of Amdahl's law for one loop. Expected, not measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Speedup {
     /// s.
@@ -45,6 +46,9 @@ pub struct Speedup {
     pub reason: String,
     /// The loop's known trip count fills no register.
     pub short: bool,
+    /// It rests on what the compiler made of the loop, not on an assumption about it.
+    #[serde(default)]
+    pub from_evidence: bool,
 }
 
 impl Speedup {
@@ -52,7 +56,7 @@ impl Speedup {
     /// evidence says that the loop is scalar, s is the number of lanes; where there is no evidence the loop may be
     /// vector code already, and s is taken half way between 1 and the lanes. A known trip count below the lanes
     /// does not lower s, since lanes can come from a loop around it, but it is said.
-    pub(super) fn expected(found: &Loop, vectors: &Vectors) -> Self {
+    pub(crate) fn expected(found: &Loop, vectors: &Vectors) -> Self {
         let lanes = f64::from(vectors.lanes);
         let lanes_text =
             format!("{} lanes of {} ({})", vectors.lanes, vectors.dtype, vectors.instruction_set);
@@ -62,7 +66,17 @@ impl Speedup {
             .and_then(|hint| hint.parse::<u32>().ok())
             .is_some_and(|n| n < vectors.lanes);
         if vectors.lanes < 2 {
-            return Self { factor: 1.0, reason: format!("assumed: {lanes_text}"), short };
+            return Self {
+                factor: 1.0,
+                reason: format!("assumed: {lanes_text}"),
+                short,
+                from_evidence: false,
+            };
+        }
+        if let Some((factor, reason)) =
+            found.code.as_ref().and_then(|code| of_code(code, vectors, &lanes_text, found.kind))
+        {
+            return Self { factor, reason, short, from_evidence: true };
         }
         let (factor, reason) = match found.status {
             Status::Todo => {
@@ -79,6 +93,45 @@ impl Speedup {
             }
             Status::Vectorized | Status::Safe => (1.0, found.evidence.clone()),
         };
-        Self { factor, reason, short }
+        Self { factor, reason, short, from_evidence: false }
+    }
+}
+
+/// What the code that is there leaves to gain; `None` where the evidence does not tell.
+///
+/// Scalar code: all lanes. Code of which a share v is done in w of the n lanes, 1/((1−v)/n + v·w/n) of it is left. Vector code
+/// in narrower registers than the processor has: the ratio of the widths.
+fn of_code(code: &Code, vectors: &Vectors, lanes_text: &str, kind: LoopKind) -> Option<(f64, String)> {
+    let lanes = f64::from(vectors.lanes);
+    let width = code.bits.map_or(1.0, |bits| f64::from(vectors.bits.max(bits)) / f64::from(bits.max(1)));
+    // counted in the IR only: where registers are not known, neither are flops
+    let counted = code.examples.iter().all(|i| i.registers.is_some());
+    let idle = counted && code.examples.iter().all(|i| i.flops == 0);
+    let control =
+        kind == LoopKind::Rayon || code.reason.as_ref().is_some_and(|r| r.contains("it runs other loops"));
+    if idle && control {
+        return Some((1.0, "from evidence: it hands out work and computes nothing itself".into()));
+    }
+    match code.state_on(vectors.bits) {
+        CodeState::Scalar => Some((lanes, format!("from evidence: scalar code, {lanes_text}"))),
+        CodeState::Vector if width > 1.0 => Some((
+            width,
+            format!(
+                "from evidence: vector code of {} bits where this CPU has {}",
+                code.bits.unwrap_or(0),
+                vectors.bits
+            ),
+        )),
+        CodeState::Vector => Some((1.0, "from evidence: vector code as wide as this CPU has".into())),
+        CodeState::Partial => {
+            let share = f64::from(code.share_pct?) / 100.0;
+            let factor = 1.0 / ((1.0 - share) / lanes + share / width);
+            let text = format!(
+                "from evidence: {:.0} % of the arithmetic is in vectors already, {lanes_text}",
+                100.0 * share
+            );
+            Some((factor, text))
+        }
+        CodeState::Mixed | CodeState::Unknown => None,
     }
 }

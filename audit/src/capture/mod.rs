@@ -1,19 +1,22 @@
 //! Phase B1: both engines render the same case, again and again and alternately; parity is judged, times are taken,
 //! and the candidate is profiled.
 
+pub mod compare;
 pub mod model;
 mod profile;
+pub mod referee;
 mod rounds;
-mod self_check;
+pub(crate) mod self_check;
 
 use crate::case::{self, Case, Input};
 use crate::engines::Engine;
-use crate::engines::render::Conditions;
-use crate::exit::Result;
+use crate::engines::observed::Opened;
+use crate::engines::render::{self, Conditions, Extras, Rendered};
+use crate::exit::{AuditError, Exit, Result};
 use crate::gates::{Gate, Verdict};
 use crate::progress::Progress;
 use crate::stamp::Writer;
-use model::{Capture, SizeResult};
+use model::{Capture, SelfCheck, SizeResult};
 use std::ffi::OsString;
 use std::fmt::Write;
 use std::path::Path;
@@ -28,6 +31,8 @@ pub struct Settings {
     pub reference: Engine,
     /// What has to prove itself.
     pub candidate: Engine,
+    /// Who is asked when the two disagree.
+    pub referee: Option<Engine>,
     /// More arguments for the reference alone.
     pub reference_args: Vec<OsString>,
     /// More arguments for the candidate alone.
@@ -48,6 +53,8 @@ pub struct Settings {
     pub profile: bool,
     /// Whether to keep the images.
     pub keep_artifacts: bool,
+    /// Whether to repeat an attempt that failed though nothing has changed.
+    pub force: bool,
 }
 
 impl Settings {
@@ -70,21 +77,19 @@ pub const FAILED: &str = "failed";
 /// When an engine fails or the stamp cannot be written. A blocked comparison is a result, not an error.
 pub fn capture(settings: &Settings, stamp: &Writer, progress: &Progress) -> Result<Capture> {
     let mut log = Log::default();
-    let observed = settings.conditions.in_place.as_deref().map(files_there).unwrap_or_default();
-    let self_check = self_check::run(settings, &mut log, progress)?;
+    let there = settings.conditions.in_place.as_deref().map(files_there).unwrap_or_default();
     let mut sizes: Vec<SizeResult> = Vec::new();
-    if self_check.deterministic() {
-        for &size in &settings.sizes {
-            sizes.push(rounds::run(settings, size, stamp, &mut log, progress)?);
-        }
-    }
+    let mut self_check = SelfCheck::nothing();
+    let failure = match measure(settings, stamp, &mut log, progress, &mut self_check, &mut sizes) {
+        Ok(()) => None,
+        Err(e) if e.exit == Exit::EngineFailed => Some(e.message),
+        Err(e) => return Err(e),
+    };
     let mut verdict = sizes.iter().map(|s| s.verdict).fold(Verdict::Pass, Verdict::and);
-    if !self_check.deterministic() || sizes.is_empty() {
+    if !self_check.deterministic() || sizes.is_empty() || failure.is_some() {
         verdict = Verdict::NotComparable;
     }
-    let mut inputs = settings.case.inputs.clone();
-    inputs.extend(observed);
-    stamp.write_json("inputs.json", &inputs)?;
+    stamp.write_json("inputs.json", &all_inputs(settings, &log, there))?;
     stamp.write("profile_run.log", &log.text)?;
     let mut capture = Capture {
         schema: "bragg-audit/capture/1".into(),
@@ -105,6 +110,7 @@ pub fn capture(settings: &Settings, stamp: &Writer, progress: &Progress) -> Resu
             "set-up, pixel loop and the output files that the engine writes; C and cold Rust: whole process"
                 .into(),
         self_check,
+        failure,
         sizes,
         profile_problems: log.profile_problems,
         warnings: log.warnings,
@@ -115,11 +121,73 @@ pub fn capture(settings: &Settings, stamp: &Writer, progress: &Progress) -> Resu
     }
     stamp.write_json("capture.json", &capture)?;
     stamp.write_json(&format!("{MEASURED}/benchmark_results.json"), &capture.benchmark_results())?;
-    if verdict != Verdict::Pass {
+    let measured = stamp.path(&format!("{MEASURED}/benchmark_results.json"))?;
+    if verdict != Verdict::Pass && measured.is_file() {
         let (from, to) = (stamp.path(MEASURED)?, stamp.path(FAILED)?);
-        std::fs::rename(&from, &to).map_err(|e| crate::exit::AuditError::failed(to.display(), e))?;
+        std::fs::rename(&from, &to).map_err(|e| AuditError::failed(to.display(), e))?;
     }
     Ok(capture)
+}
+
+/// Self-check, then one size after the other; what was found so far stays when an engine fails.
+fn measure(
+    settings: &Settings,
+    stamp: &Writer,
+    log: &mut Log,
+    progress: &Progress,
+    self_check: &mut SelfCheck,
+    sizes: &mut Vec<SizeResult>,
+) -> Result<()> {
+    *self_check = self_check::run(settings, log, progress)?;
+    if self_check.deterministic() {
+        for &size in &settings.sizes {
+            sizes.push(rounds::run(settings, size, stamp, log, progress)?);
+        }
+    }
+    Ok(())
+}
+
+/// One of the two engines of a capture.
+#[derive(Clone, Copy)]
+pub(crate) enum Role {
+    Reference,
+    Candidate,
+}
+
+/// One run, which goes into the log whatever becomes of it.
+fn render(
+    settings: &Settings,
+    role: Role,
+    case: &Case,
+    extras: &Extras,
+    what: &str,
+    log: &mut Log,
+) -> Result<Rendered> {
+    let (engine, more) = match role {
+        Role::Reference => (&settings.reference, &settings.reference_args),
+        Role::Candidate => (&settings.candidate, &settings.candidate_args),
+    };
+    let mut run = render::attempt(engine, case, more, extras, &settings.conditions)?;
+    if extras.watch_files && run.may_fare_better_alone() {
+        // perhaps it does not bear being watched: what counts is how it fares alone
+        let extras = Extras { watch_files: false, ..extras.clone() };
+        run = render::attempt(engine, case, more, &extras, &settings.conditions)?;
+    }
+    log.add(what, &run, &settings.blocking_patterns);
+    match &run.failure {
+        None => Ok(run),
+        Some(failure) => Err(AuditError::new(Exit::EngineFailed, failure.clone())),
+    }
+}
+
+/// Declared inputs, what the engines were seen to open, and what lay in a directory of a person's.
+fn all_inputs(settings: &Settings, log: &Log, there: Vec<Input>) -> Vec<Input> {
+    let mut inputs = settings.case.inputs.clone();
+    let observed = log.opened.iter().filter_map(|o| Input::observed(&o.how, &o.path).ok());
+    inputs.extend(observed);
+    let known: Vec<_> = inputs.iter().map(|i| i.path.clone()).collect();
+    inputs.extend(there.into_iter().filter(|i| !known.contains(&i.path)));
+    inputs
 }
 
 /// What the runs said, collected for `profile_run.log` and the verdict.
@@ -130,10 +198,11 @@ pub(crate) struct Log {
     warnings: Vec<String>,
     profile_problems: Vec<String>,
     touched: Vec<std::path::PathBuf>,
+    opened: std::collections::BTreeSet<Opened>,
 }
 
 impl Log {
-    fn add(&mut self, what: &str, run: &crate::engines::render::Rendered, patterns: &[String]) {
+    fn add(&mut self, what: &str, run: &Rendered, patterns: &[String]) {
         let e = &run.ended;
         let _ = writeln!(self.text, "== {what}\n$ {}", run.command);
         let peak = e.peak_bytes.map_or(String::new(), |b| format!(", peak {:.1} MB", b as f64 / 1e6));
@@ -160,6 +229,10 @@ impl Log {
                 }
             }
         }
+        if let Some(failure) = &run.failure {
+            let _ = writeln!(self.text, "-- failed\n{failure}");
+        }
+        self.opened.extend(run.opened.iter().cloned());
         for path in &run.touched {
             if !self.touched.contains(path) {
                 self.touched.push(path.clone());
@@ -169,24 +242,13 @@ impl Log {
 }
 
 /// What lay in a directory before engines ran in it: candidates for hidden inputs.
-fn files_there(dir: &Path) -> Vec<Input> {
+pub(crate) fn files_there(dir: &Path) -> Vec<Input> {
     let Ok(entries) = std::fs::read_dir(dir) else { return Vec::new() };
     let mut found: Vec<Input> = entries
         .flatten()
         .filter_map(|e| {
-            let metadata = e.metadata().ok().filter(std::fs::Metadata::is_file)?;
-            Some(Input {
-                option: String::new(),
-                kind: "observed".into(),
-                path: e.path(),
-                size: metadata.len(),
-                sha256: crate::hash::file(&e.path()).ok()?,
-                modified: metadata
-                    .modified()
-                    .ok()
-                    .and_then(|t| jiff::Timestamp::try_from(t).ok())
-                    .map(|t| t.to_string()),
-            })
+            let file = e.metadata().ok()?.is_file();
+            file.then(|| Input::observed("directory", &e.path()).ok()).flatten()
         })
         .collect();
     found.sort_by(|a, b| a.path.cmp(&b.path));

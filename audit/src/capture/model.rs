@@ -30,8 +30,10 @@ pub struct Capture {
     /// Threads each engine was given.
     pub threads: usize,
     /// The directory of a person's that engines ran in, instead of an empty one.
+    #[serde(with = "crate::paths")]
     pub in_place: Option<PathBuf>,
     /// In-place runs: files the engines made or changed there.
+    #[serde(with = "crate::paths")]
     pub touched: Vec<PathBuf>,
     /// The gates in force.
     pub gates: Vec<Gate>,
@@ -43,6 +45,9 @@ pub struct Capture {
     pub times_include: String,
     /// Each engine against itself.
     pub self_check: SelfCheck,
+    /// Which engine failed and how, when one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
     /// One entry per size.
     pub sizes: Vec<SizeResult>,
     /// What makes the profile unusable for phase B2; empty when it is whole.
@@ -69,6 +74,18 @@ pub struct SelfCheck {
 }
 
 impl SelfCheck {
+    /// Before anything was run.
+    #[must_use]
+    pub fn nothing() -> Self {
+        Self {
+            args: String::new(),
+            reference_differing: 0,
+            candidate_differing: 0,
+            pixels: 0,
+            problem: Some("no engine came so far".into()),
+        }
+    }
+
     /// Whether both engines repeat themselves.
     #[must_use]
     pub fn deterministic(&self) -> bool {
@@ -94,6 +111,9 @@ pub struct SizeResult {
     pub cold: Option<Judged>,
     /// Last warm render against the reference.
     pub warm: Option<Judged>,
+    /// What the third engine says of a comparison that did not pass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opinion: Option<super::referee::Opinion>,
     /// Whether the profiled render gave the same image, bit by bit, as the plain one.
     pub profiled_image_identical: Option<bool>,
     /// Renders in the profiled process.
@@ -112,6 +132,33 @@ pub struct Judged {
     pub gates: Vec<Outcome>,
     /// The verdict.
     pub verdict: Verdict,
+    /// Why there is nothing to compare, or which mutants the gates let through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+    /// The self-test of the gates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub self_test: Option<crate::mutants::SelfTest>,
+    /// Parts of a blocked image.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub regions: Vec<Region>,
+    /// Pictures of a blocked image, relative to the stamp.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pictures: Vec<String>,
+}
+
+/// A part of a blocked image, measured and judged on its own.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Region {
+    /// Which part.
+    pub name: String,
+    /// Where it is.
+    pub roi: crate::metrics::Roi,
+    /// What it would be worth alone.
+    pub verdict: Verdict,
+    /// The numbers.
+    pub comparison: Comparison,
+    /// What the gates say of it.
+    pub gates: Vec<Outcome>,
 }
 
 /// One object of `benchmark_results.json`. Times in seconds (medians), memory in bytes. What was not measured is absent.

@@ -2,11 +2,10 @@
 //! because each would see the others at work; every image must be the plain render's, bit by bit.
 
 use super::model::{Capture, SizeResult};
-use super::{Log, Settings};
+use super::{Log, Role, Settings};
 use crate::case::Case;
-use crate::engines::render::{self, Extras, Rendered};
+use crate::engines::render::{Extras, Rendered};
 use crate::exit::Result;
-use crate::images::Image;
 use crate::profile::chrome::Trace;
 use crate::progress::Progress;
 use crate::report::flame::{flame_graph, folded};
@@ -67,14 +66,8 @@ pub(super) fn run(
     out.profiled_image_identical = Some(true);
     for pass in passes {
         progress.step(&format!("{label}: {}, {} renders in one process", pass.what, pass.extras.repeat + 1));
-        let run = render::render(
-            &settings.candidate,
-            case,
-            &settings.candidate_args,
-            &pass.extras,
-            &settings.conditions,
-        )?;
-        log.add(&format!("{label}: {}", pass.what), &run, &settings.blocking_patterns);
+        let what = format!("{label}: {}", pass.what);
+        let run = super::render(settings, Role::Candidate, case, &pass.extras, &what, log)?;
         if !plain.is_some_and(|plain| same_bytes(plain, &run.image())) {
             out.profiled_image_identical = Some(false);
             log.profile_problems.push(format!(
@@ -118,8 +111,6 @@ fn picture(name: &str, file: &Path, label: &str) -> Option<(&'static str, String
 }
 
 fn same_bytes(a: &Path, b: &Path) -> bool {
-    match (Image::open(a), Image::open(b)) {
-        (Ok(a), Ok(b)) => a.bytes() == b.bytes(),
-        _ => false,
-    }
+    let sum = |path| crate::hash::file(path).ok();
+    sum(a).is_some() && sum(a) == sum(b)
 }

@@ -1,13 +1,16 @@
 //! The timed rounds of one size and the comparison.
 
-use super::model::{Capture, Judged, Numbers, SizeResult};
-use super::{Log, MEASURED, Settings};
-use crate::engines::Kind;
+use super::compare;
+use super::model::{Capture, Numbers, SizeResult};
+use super::referee::{self, Opinion};
+use super::{Log, MEASURED, Role, Settings};
+use crate::case::Case;
 use crate::engines::render::{self, Extras, RenderTimes, Rendered, Timings};
-use crate::exit::Result;
-use crate::gates::{self, Verdict};
-use crate::images::Image;
-use crate::metrics;
+use crate::engines::{Engine, Kind};
+use crate::exit::{Exit, Result};
+use crate::formats::Array2;
+use crate::gates::Verdict;
+use crate::pictures;
 use crate::progress::Progress;
 use crate::stamp::Writer;
 use crate::stats;
@@ -44,35 +47,22 @@ pub(super) fn run(
         (Times::default(), Numbers { iterations: settings.iterations, ..Numbers::default() });
     let (mut reference, mut cold, mut warm): (Option<Rendered>, Option<Rendered>, Option<Rendered>) =
         (None, None, None);
-    let patterns = &settings.blocking_patterns;
     for round in 1..=settings.iterations {
         let of = format!("round {round} of {}", settings.iterations);
         progress.step(&format!("{label}: {of}, {}", settings.reference.name()));
-        let r = render::render(
-            &settings.reference,
-            &case,
-            &settings.reference_args,
-            &Extras::default(),
-            &settings.conditions,
-        )?;
-        log.add(&format!("{label}, {of}: {}", settings.reference.name()), &r, patterns);
+        let what = format!("{label}, {of}: {}", settings.reference.name());
+        let r = super::render(settings, Role::Reference, &case, &Extras::default(), &what, log)?;
         times.push("c_time", Some(r.ended.wall.as_secs_f64()));
         times.push("c_sim", r.pixel_loop_s());
         numbers.c_mem = numbers.c_mem.max(r.ended.peak_bytes);
         reference.get_or_insert(r);
 
         progress.step(&format!("{label}: {of}, {} cold", settings.candidate.name()));
-        let c = render::render(
-            &settings.candidate,
-            &case,
-            &settings.candidate_args,
-            &Extras::default(),
-            &settings.conditions,
-        )?;
-        log.add(&format!("{label}, {of}: {} cold", settings.candidate.name()), &c, patterns);
+        let what = format!("{label}, {of}: {} cold", settings.candidate.name());
+        let c = super::render(settings, Role::Candidate, &case, &Extras::default(), &what, log)?;
         times.push("rust_time_cold", Some(c.ended.wall.as_secs_f64()));
         let first = c.timings.as_ref().and_then(|t| t.renders.first());
-        times.push("rust_setup_cold", first.map(|t| t.setup_s));
+        times.push("rust_setup_cold", first.map(|t| t.setup_s).or_else(|| c.setup_s()));
         times.push("rust_sim_cold", first.map(|t| t.sim_s).or_else(|| c.pixel_loop_s()));
         numbers.rust_mem_cold =
             numbers.rust_mem_cold.max(first.and_then(|t| t.peak_bytes).or(c.ended.peak_bytes));
@@ -82,14 +72,8 @@ pub(super) fn run(
         if settings.candidate.kind == Kind::Rust {
             progress.step(&format!("{label}: {of}, {} warm", settings.candidate.name()));
             let extras = Extras { repeat: 1, ..Extras::default() };
-            let w = render::render(
-                &settings.candidate,
-                &case,
-                &settings.candidate_args,
-                &extras,
-                &settings.conditions,
-            )?;
-            log.add(&format!("{label}, {of}: {} warm", settings.candidate.name()), &w, patterns);
+            let what = format!("{label}, {of}: {} warm", settings.candidate.name());
+            let w = super::render(settings, Role::Candidate, &case, &extras, &what, log)?;
             for t in warm_renders(w.timings.as_ref()) {
                 times.push("rust_time_warm", Some(t.total_s));
                 times.push("rust_setup_warm", Some(t.setup_s));
@@ -105,23 +89,32 @@ pub(super) fn run(
         verdict: Verdict::NotComparable,
         problem: None,
         sized: size.is_some(),
-        shape: cold.as_ref().and_then(|c| c.timings.as_ref()).map(|t| [t.fpixels, t.spixels]),
+        shape: shape(cold.as_ref(), reference.as_ref()),
         numbers,
         cold: None,
         warm: None,
+        opinion: None,
         profiled_image_identical: None,
         profiled_renders: None,
         planted_s: None,
     };
-    judge(settings, &mut out, reference.as_ref(), cold.as_ref(), warm.as_ref());
+    judge(settings, &mut out, reference.as_ref(), cold.as_ref(), warm.as_ref(), stamp)?;
     fill(&mut out.numbers, &times, size, out.shape);
+    if out.verdict != Verdict::Pass
+        && let (Some(third), Some(a), Some(b)) = (&settings.referee, &reference, &cold)
+    {
+        progress.step(&format!("{label}: asking {}", third.name()));
+        out.opinion = ask(settings, third, &case, a, b, log)?;
+    }
     let folder = format!("{MEASURED}/{}", Capture::profile_folder(&out));
     if settings.keep_artifacts {
-        for (name, run) in
-            [("reference.bin", &reference), ("candidate_cold.bin", &cold), ("candidate_warm.bin", &warm)]
-        {
-            if let Some(run) = run {
-                stamp.take(&format!("{folder}/{name}"), &run.image())?;
+        for (name, run) in [("reference", &reference), ("candidate_cold", &cold), ("candidate_warm", &warm)] {
+            if let Some(run) = run
+                && run.image().is_file()
+            {
+                let ending =
+                    run.image().extension().map_or("bin".into(), |e| e.to_string_lossy().into_owned());
+                stamp.take(&format!("{folder}/{name}.{ending}"), &run.image())?;
             }
         }
     }
@@ -130,6 +123,41 @@ pub(super) fn run(
         super::profile::run(settings, &case, &mut out, plain.as_deref(), &folder, stamp, log, progress)?;
     }
     Ok(out)
+}
+
+/// Renders the case with the third engine and asks which of the two it agrees with; none where the two left nothing.
+fn ask(
+    settings: &Settings,
+    third: &Engine,
+    case: &Case,
+    reference: &Rendered,
+    candidate: &Rendered,
+    log: &mut Log,
+) -> Result<Option<Opinion>> {
+    let Ok(a) = reference.read(candidate.shape) else { return Ok(None) };
+    let Ok(b) = candidate.read(Some(a.shape())) else { return Ok(None) };
+    let names = [third.name(), settings.reference.name(), settings.candidate.name()];
+    let image = match render::attempt(third, case, &[], &Extras::default(), &settings.conditions) {
+        Ok(run) => {
+            log.add(&format!("the referee: {}", third.name()), &run, &[]);
+            match &run.failure {
+                Some(failure) => Err(failure.lines().next().unwrap_or_default().to_owned()),
+                None => run.read(Some(a.shape())).map_err(|e| e.to_string()),
+            }
+        }
+        Err(e) if e.exit == Exit::EngineFailed => Err(e.message),
+        Err(e) => return Err(e),
+    };
+    Ok(Some(referee::weigh(names, image.as_ref().map_err(Clone::clone), &a, &b, &settings.gates)))
+}
+
+/// Width and height, where one of the engines or its file tells.
+fn shape(cold: Option<&Rendered>, reference: Option<&Rendered>) -> Option<[u32; 2]> {
+    let known = [cold, reference]
+        .into_iter()
+        .flatten()
+        .find_map(|r| r.shape.or_else(|| r.read(None).ok().map(|a| a.shape())))?;
+    Some([u32::try_from(known.width).ok()?, u32::try_from(known.height).ok()?])
 }
 
 fn warm_renders(timings: Option<&Timings>) -> impl Iterator<Item = &RenderTimes> {
@@ -143,30 +171,55 @@ fn judge(
     reference: Option<&Rendered>,
     cold: Option<&Rendered>,
     warm: Option<&Rendered>,
-) {
-    let Some(reference) = reference else { return };
-    let compared = |candidate: &Rendered| -> std::result::Result<Judged, String> {
-        let (a, b) = (Image::open(&reference.image()), Image::open(&candidate.image()));
+    stamp: &Writer,
+) -> Result<()> {
+    let Some(reference) = reference else { return Ok(()) };
+    let images = |candidate: &Rendered| -> std::result::Result<(Array2, Array2), String> {
+        let a = reference.read(candidate.shape);
         let a = a.map_err(|e| format!("reference {}: {e}", settings.reference.name()))?;
+        let b = candidate.read(Some(a.shape()));
         let b = b.map_err(|e| format!("candidate {}: {e}", settings.candidate.name()))?;
-        let comparison = metrics::compare(a.pixels(), b.pixels()).map_err(|e| e.to_string())?;
-        let (verdict, gates) = gates::judge(&settings.gates, &comparison);
-        Ok(Judged { comparison, gates, verdict })
+        Ok((a, b))
     };
     let mut verdict = Verdict::Pass;
-    for (run, slot) in [(cold, &mut out.cold), (warm, &mut out.warm)] {
+    let folder = format!("{MEASURED}/{}/pictures", Capture::profile_folder(out));
+    let mut first: Option<Array2> = None;
+    for (run, render) in [(cold, "cold"), (warm, "warm")] {
         let Some(run) = run else { continue };
-        match compared(run) {
-            Ok(judged) => {
+        let found = images(run).and_then(|(a, b)| {
+            // the warm image is as a rule the cold one: judged once
+            if let (Some(cold), Some(judged)) = (&first, &out.cold)
+                && cold.shape() == b.shape()
+                && cold.bytes() == b.bytes()
+            {
+                return Ok((judged.clone(), None));
+            }
+            let (judged, maps) = compare::judge(&a, &b, &settings.gates)?;
+            Ok((judged, Some((a, b, maps))))
+        });
+        match found {
+            Ok((mut judged, drawn)) => {
                 verdict = verdict.and(judged.verdict);
                 if judged.verdict == Verdict::NotComparable {
-                    let c = &judged.comparison;
-                    out.problem = Some(format!(
-                        "NaN or infinite values: {} in the reference, {} in the candidate",
-                        c.reference_non_finite, c.candidate_non_finite
-                    ));
+                    out.problem.clone_from(&judged.problem);
                 }
-                *slot = Some(judged);
+                if let Some((a, b, maps)) = drawn {
+                    if judged.verdict == Verdict::Blocked {
+                        let dir = stamp.path(&format!("{folder}/{render}.png"))?;
+                        let dir = dir.with_extension("");
+                        let written = pictures::write(&dir, &a, &b, None, &judged.comparison, &maps)?;
+                        let name = |p: &std::path::PathBuf| {
+                            p.file_name()?.to_str().map(|n| format!("{folder}/{render}/{n}"))
+                        };
+                        judged.pictures = written
+                            .iter()
+                            .filter_map(name)
+                            .map(|n| n.replacen(MEASURED, super::FAILED, 1))
+                            .collect();
+                    }
+                    first.get_or_insert(b);
+                }
+                *(if render == "cold" { &mut out.cold } else { &mut out.warm }) = Some(judged);
             }
             Err(problem) => {
                 verdict = Verdict::NotComparable;
@@ -187,6 +240,7 @@ fn judge(
         n.one_minus_correlation_warm = j.comparison.one_minus_correlation;
         n.sum_ratio_warm = j.comparison.sum_ratio;
     }
+    Ok(())
 }
 
 fn fill(n: &mut Numbers, times: &Times, size: Option<u32>, shape: Option<[u32; 2]>) {

@@ -101,6 +101,8 @@ impl Facts {
                 status,
                 priority: None,
                 evidence,
+                code: None,
+                person: None,
             });
         }
         loops

@@ -41,6 +41,8 @@ pub(crate) use facts::TestFunction;
 pub(crate) use scan::read_tree;
 pub(crate) use summary::cell;
 
+use crate::evidence::overrides::Person;
+use crate::evidence::{Code, CompilerRun};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -58,6 +60,9 @@ pub struct Inventory {
     pub loops: Vec<Loop>,
     /// What was not read, or only in part, and why.
     pub skipped: Vec<Skipped>,
+    /// The compiler runs that the evidence comes from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub compilers: Vec<CompilerRun>,
 }
 
 /// One source file.
@@ -123,6 +128,12 @@ pub struct Loop {
     pub priority: Option<Priority>,
     /// Why the status is what it is.
     pub evidence: String,
+    /// What a compiler made of it, where one was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<Code>,
+    /// A person's word, which wins over the evidence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<Person>,
 }
 
 /// Something that was not read, or only in part.

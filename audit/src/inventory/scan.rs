@@ -47,8 +47,13 @@ pub(crate) fn read_tree(root: &Path, paths: &[PathBuf]) -> Result<Findings, Inve
         files.par_iter().map_init(Parsers::new, |parsers, file| read_file(root, file, parsers)).collect();
     let layout =
         Layout::new(root, read.iter().filter_map(|r| r.parsed.as_ref().map(|p| (r.path.as_str(), &p.facts))));
-    let mut inventory =
-        Inventory { schema: SCHEMA.to_string(), files: Vec::new(), loops: Vec::new(), skipped };
+    let mut inventory = Inventory {
+        schema: SCHEMA.to_string(),
+        files: Vec::new(),
+        loops: Vec::new(),
+        skipped,
+        compilers: Vec::new(),
+    };
     let mut tests = Vec::new();
     for Read { path, parsed, notes } in &mut read {
         inventory.skipped.append(notes);

@@ -89,7 +89,7 @@ pub fn backlog(ctx: &Context, args: &BacklogArgs, outdir: Option<&Path>) -> Resu
         dtype: if record.candidate.name == "rust-f32" { "f32".into() } else { "f64".into() },
         case_args: record.args.clone(),
         sizes: record.sizes.iter().map(|z| z.numbers.size).collect(),
-        compare_with: None,
+        compare_with: Some(crate::case::paste(&[b1.path.clone().into_os_string()])),
         reports_flags: flags.clone(),
         reliable,
     };

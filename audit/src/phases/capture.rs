@@ -3,7 +3,7 @@
 use super::{Context, Done, GateLine, PhaseVerdict, VERDICT_SCHEMA, checklist, exit_of};
 use crate::capture::model::Capture;
 use crate::capture::{self, Settings};
-use crate::exit::Result;
+use crate::exit::{Exit, Result};
 use crate::gates::Verdict;
 use crate::inventory::Inventory;
 use crate::ledger;
@@ -17,6 +17,10 @@ use std::path::Path;
 /// # Errors
 /// When an engine fails, the stamp cannot be written, or the run is interrupted.
 pub fn capture(ctx: &Context, settings: &Settings, outdir: Option<&Path>) -> Result<(Done, Capture)> {
+    let key = attempt_key(settings);
+    if !settings.force {
+        refuse_repetition(ctx, &key)?;
+    }
     let writer = ctx.begin("b1", outdir)?;
     let progress = Progress::new(ctx.quiet, settings.steps());
     let record = capture::capture(settings, &writer, &progress)?;
@@ -25,7 +29,11 @@ pub fn capture(ctx: &Context, settings: &Settings, outdir: Option<&Path>) -> Res
     let verdict = phase_verdict(&writer.name, &record);
     ctx.write_common(&writer, &verdict, &record.engine_commands)?;
     if record.verdict != Verdict::Pass {
-        writer.write("blockers.md", blockers::blockers(&record, &history, &ctx.command))?;
+        let traced = trace_blocked(ctx, settings, &record)?;
+        if let Some(traced) = &traced {
+            writer.write("first_divergence.md", crate::diagnose::markdown::first_divergence(traced))?;
+        }
+        writer.write("blockers.md", blockers::blockers(&record, &history, &ctx.command, traced.as_ref()))?;
     }
     let previous = history.iter().rev().find(|l| l.phase == "b1" && l.case.as_deref() == Some(&record.case));
     let text = summary(&Summary {
@@ -47,8 +55,80 @@ pub fn capture(ctx: &Context, settings: &Settings, outdir: Option<&Path>) -> Res
     writer.write("summary.md", text)?;
     let line = parts::verdict_line(&record);
     let done = Done { phase: "b1".into(), stamp: writer.finish()?, verdict: record.verdict, line };
-    ctx.record(&done, Some(&record))?;
+    ctx.record_attempt(&done, Some(&record), Some(key))?;
     Ok((done, record))
+}
+
+/// Intermediate values at standard places of the first frame that blocks.
+fn trace_blocked(
+    ctx: &Context,
+    settings: &Settings,
+    record: &Capture,
+) -> Result<Option<crate::diagnose::model::Diagnosis>> {
+    let Some(blocked) = record.sizes.iter().find(|z| z.verdict == Verdict::Blocked) else { return Ok(None) };
+    let Some([width, height]) = blocked.shape else { return Ok(None) };
+    let shape = (width as usize, height as usize);
+    let worst = parts::worst(blocked).and_then(|j| j.comparison.worst.as_ref()).map(|w| w.index);
+    let places = crate::diagnose::pixels::standard(shape, worst.filter(|i| *i < shape.0 * shape.1));
+    let size = blocked.sized.then_some(blocked.numbers.size);
+    let progress = Progress::new(ctx.quiet, 1);
+    progress.step("tracing pixels of the blocked frame");
+    crate::diagnose::trace_places(settings, size, &places, shape.0 * shape.1, &progress).map(Some)
+}
+
+/// Hash of everything that decides what an attempt gives. Times are not part of it: they are taken anew each time.
+fn attempt_key(settings: &Settings) -> String {
+    let mut text = format!(
+        "{}\n{:?}\n{}\n{}\n{:?}\n{:?}\n{}\n",
+        crate::case::paste(&settings.case.args),
+        settings.sizes,
+        crate::case::paste(&settings.reference_args),
+        crate::case::paste(&settings.candidate_args),
+        (
+            settings.reference.name(),
+            &settings.reference.identity.sha256,
+            &settings.reference.identity.source_hash
+        ),
+        (
+            settings.candidate.name(),
+            &settings.candidate.identity.sha256,
+            &settings.candidate.identity.source_hash
+        ),
+        settings.gates.iter().map(|g| format!("{g:?}")).collect::<Vec<_>>().join("\n"),
+    );
+    for input in &settings.case.inputs {
+        text.push_str(&format!("{} {}\n", input.option, input.sha256));
+    }
+    if let Some(dir) = &settings.conditions.in_place {
+        text.push_str(&format!("{}\n", dir.display()));
+        for input in capture::files_there(dir) {
+            text.push_str(&format!("{} {}\n", input.path.display(), input.sha256));
+        }
+        let volatile = ["PWD", "OLDPWD", "SHLVL", "_", "COLUMNS", "LINES"];
+        let mut variables: Vec<_> =
+            std::env::vars_os().filter(|(n, _)| !volatile.iter().any(|v| n == v)).collect();
+        variables.sort();
+        text.push_str(&format!("{variables:?}"));
+    }
+    crate::hash::text(&text)
+}
+
+/// The same attempt again gives the same answer: eight attempts of that kind are what this tool is there to prevent.
+fn refuse_repetition(ctx: &Context, key: &str) -> Result<()> {
+    let (lines, _) = ledger::read(&ctx.ledger());
+    let Some(last) = lines.iter().rev().find(|l| l.attempt_key.as_deref() == Some(key)) else {
+        return Ok(());
+    };
+    if last.verdict == "pass" {
+        return Ok(()); // taking times again is no repetition
+    }
+    Err(crate::exit::AuditError::blocked(format!(
+        "nothing has changed since attempt {} ({}): same case, engines and inputs give the same answer; read {}, run `bragg-audit diagnose` \
+         with these words, or repeat it with --force",
+        last.stamp,
+        last.verdict,
+        last.path.join("blockers.md").display()
+    )))
 }
 
 fn verdict_text(record: &Capture) -> String {
@@ -58,7 +138,9 @@ fn verdict_text(record: &Capture) -> String {
 fn phase_verdict(stamp: &str, record: &Capture) -> PhaseVerdict {
     let mut gates = Vec::new();
     let mut reasons: Vec<String> = record.sizes.iter().filter_map(|z| z.problem.clone()).collect();
-    if !record.self_check.deterministic() {
+    if let Some(failure) = &record.failure {
+        reasons.push(failure.lines().next().unwrap_or_default().to_owned());
+    } else if !record.self_check.deterministic() {
         reasons.push(parts::determinism(record));
     }
     for size in &record.sizes {
@@ -83,13 +165,19 @@ fn phase_verdict(stamp: &str, record: &Capture) -> PhaseVerdict {
         phase: "b1".into(),
         stamp: stamp.into(),
         verdict: record.verdict,
-        exit: exit_of(record.verdict).code(),
+        exit: exit(record).code(),
         reliable: true,
         profile_whole: Some(record.profile_is_whole()),
         reasons,
         parents: Vec::new(),
         gates,
     }
+}
+
+/// The exit status of a capture: an engine that failed has its own.
+#[must_use]
+pub fn exit(record: &Capture) -> Exit {
+    if record.failure.is_some() { Exit::EngineFailed } else { exit_of(record.verdict) }
 }
 
 /// Before phase B2 only the sources can say where loops nest deepest.

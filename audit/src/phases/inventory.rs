@@ -1,12 +1,16 @@
-//! Phase A as a command: the inventory of loops.
+//! Phase A as a command: the inventory of loops, with what compilers, people and measurements say about each.
 
 use super::{Context, Done, PhaseVerdict, VERDICT_SCHEMA, checklist};
+use crate::evidence::{self, overrides, rules};
 use crate::exit::{AuditError, Result};
 use crate::gates::Verdict;
-use crate::inventory::{Inventory, changes};
+use crate::hot_loops::HotLoops;
+use crate::inventory::{Inventory, Loop, changes};
 use crate::progress::Progress;
 use crate::report::summary::{Loops, Summary, summary};
 use crate::stamp;
+use clap::Args;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// The inventory's file in its stamp.
@@ -14,18 +18,86 @@ pub const FILE: &str = "loop_inventory.json";
 /// The same as a table.
 const CSV: &str = "loop_inventory.csv";
 
-/// Lists the loops of `paths` (relative to the root), or of the configured ones.
+/// What `inventory` takes.
+#[derive(Debug, Default, Args)]
+#[command(after_help = HELP)]
+pub struct InventoryArgs {
+    /// Files and directories of any tree [default: `[inventory] paths` of audit.toml]
+    pub paths: Vec<PathBuf>,
+    /// Ask the compilers: build the Rust workspace once more with its LLVM IR (minutes; kept in target/evidence until a
+    /// source changes), and take the C compiler's vectorisation report
+    #[arg(long)]
+    pub evidence: bool,
+    /// Flags for the C compiler's report, quoted as for a shell [default: those of the bundled C engine]
+    #[arg(long, value_name = "FLAGS", allow_hyphen_values = true)]
+    pub c_flags: Option<String>,
+    /// People's classifications, which win over the evidence [default: loops.toml beside audit.toml]
+    #[arg(long, value_name = "FILE")]
+    pub overrides: Option<PathBuf>,
+    /// Take each loop's heat from this hot-loops stamp (phase B2): scalar and hot is todo, cold is safe
+    #[arg(long, value_name = "STAMP")]
+    pub heat: Option<PathBuf>,
+    /// Compare with this inventory: a stamp or a loop_inventory.json [default: the newest stamp]
+    #[arg(long, value_name = "STAMP|FILE")]
+    pub against: Option<PathBuf>,
+    /// Write the stamp into this very folder
+    #[arg(long, value_name = "DIR")]
+    pub outdir: Option<PathBuf>,
+}
+
+const HELP: &str = "Examples:
+  bragg-audit inventory                          the configured sources; evidence of the last --evidence if it still holds
+  bragg-audit inventory --evidence               with what rustc and the C compiler made of every loop
+  bragg-audit inventory ~/other/src              the loops of any Rust, C or Python tree
+  bragg-audit inventory --heat reports/x/phase_b2/STAMP   statuses from evidence and measured heat";
+
+/// Lists the loops of the given paths (relative to the root, or anywhere), or of the configured ones.
 ///
 /// # Errors
-/// When there are no sources, or the stamp cannot be written.
-pub fn inventory(ctx: &Context, paths: &[PathBuf], outdir: Option<&Path>) -> Result<Done> {
-    let paths = if paths.is_empty() { &ctx.config.inventory.paths } else { paths };
-    let progress = Progress::new(ctx.quiet, 1);
+/// When there are no sources, a compiler that was asked fails, or the stamp cannot be written.
+pub fn inventory(ctx: &Context, args: &InventoryArgs, outdir: Option<&Path>) -> Result<Done> {
+    let wanted: Vec<PathBuf> = if args.paths.is_empty() {
+        ctx.config.inventory.paths.iter().map(|p| ctx.root.join(p)).collect()
+    } else {
+        // words are meant from where they were typed; the root's own paths work everywhere below it
+        let typed = |p: &PathBuf| if p.exists() { std::path::absolute(p).ok() } else { None };
+        args.paths.iter().map(|p| typed(p).unwrap_or_else(|| ctx.root.join(p))).collect()
+    };
+    let (root, paths) = rooted(&ctx.root, &wanted);
+    let progress = Progress::new(ctx.quiet, 100);
     progress.step("inventory: reading the sources");
-    let inventory = scan(ctx, paths)?;
+    let mut inventory = scan_in(&root, &paths)?;
+    let record = if args.evidence {
+        let words = match &args.c_flags {
+            Some(text) => crate::case::split_words("--c-flags", text)?,
+            None => crate::case::split_words("flags of the C engine", nanobragg::build_info::C_FLAGS)?,
+        };
+        let words: Vec<String> = words.into_iter().map(|w| w.to_string_lossy().into_owned()).collect();
+        Some(evidence::collect(&inventory, &root, &words, &progress)?)
+    } else {
+        evidence::Record::read(&root)
+    };
+    if let Some(record) = &record {
+        record.attach(&mut inventory, &root);
+    }
+    let file = args.overrides.clone().unwrap_or_else(|| root.join(overrides::FILE));
+    if args.overrides.is_some() && !file.is_file() {
+        return Err(AuditError::usage(format!("--overrides {}: no such file", file.display())));
+    }
+    overrides::apply(&mut inventory, &file).map_err(AuditError::usage)?;
+    if let Some(stamp) = &args.heat {
+        let bits = crate::backlog::Vectors::of(&ctx.environment.cpu_features, "f64").bits;
+        heat(&mut inventory, stamp, bits)?;
+    }
     drop(progress);
-    // what changed since the newest inventory of this initiative, if it can be read
-    let earlier = stamp::latest(&ctx.phase_dir("a")).and_then(|s| Inventory::read_json(&s.join(FILE)).ok());
+    // what changed since an earlier inventory
+    let earlier = match &args.against {
+        Some(path) => {
+            let file = if path.is_dir() { path.join(FILE) } else { path.clone() };
+            Some(Inventory::read_json(&file).map_err(|e| AuditError::usage(format!("--against {e}")))?)
+        }
+        None => stamp::latest(&ctx.phase_dir("a")).and_then(|s| Inventory::read_json(&s.join(FILE)).ok()),
+    };
     let changes = earlier.as_ref().map(|old| changes(old, &inventory));
     let writer = ctx.begin("a", outdir)?;
     let line = format!("{} loops in {} files", inventory.loops.len(), inventory.files.len());
@@ -69,15 +141,77 @@ pub fn inventory(ctx: &Context, paths: &[PathBuf], outdir: Option<&Path>) -> Res
     Ok(done)
 }
 
+/// The root and the paths below it. Paths outside of the configured root have their own: the deepest directory that holds
+/// them all. A path that does not exist is left for the scan to complain about.
+fn rooted(root: &Path, paths: &[PathBuf]) -> (PathBuf, Vec<PathBuf>) {
+    let whole: Vec<PathBuf> = paths.iter().filter_map(|p| std::fs::canonicalize(p).ok()).collect();
+    let base = std::fs::canonicalize(root).unwrap_or_else(|_| root.to_owned());
+    if whole.len() < paths.len() {
+        return (root.to_owned(), paths.to_vec());
+    }
+    if whole.iter().all(|p| p.starts_with(&base)) {
+        return (base, whole);
+    }
+    let Some(first) = whole.first() else { return (root.to_owned(), paths.to_vec()) };
+    let directory = if first.is_dir() { first.as_path() } else { first.parent().unwrap_or(first) };
+    let shared = directory.ancestors().find(|dir| whole.iter().all(|p| p.starts_with(dir)));
+    (shared.unwrap_or(Path::new("/")).to_owned(), whole)
+}
+
+/// Sets statuses and priorities from the measured shares of a hot-loops stamp; loops that were edited since keep theirs.
+fn heat(inventory: &mut Inventory, stamp: &Path, register_bits: u32) -> Result<()> {
+    let hot: HotLoops = stamp::read_json(stamp, super::hot_loops::FILE).map_err(|e| {
+        AuditError::usage(format!(
+            "--heat {}: not a reliable hot-loops stamp: {}",
+            stamp.display(),
+            e.message
+        ))
+    })?;
+    let before: PhaseVerdict = stamp::read_json(stamp, "verdict.json")?;
+    let old = before
+        .parents
+        .iter()
+        .find(|p| p.phase == "a")
+        .and_then(|p| Inventory::read_json(&p.path.join(FILE)).ok());
+    let shares: HashMap<&str, f64> = hot
+        .rows
+        .iter()
+        .filter(|r| r.source == hot.primary)
+        .map(|r| (r.loop_id.as_str(), r.self_pct))
+        .collect();
+    for one in &mut inventory.loops {
+        let then = old.as_ref().and_then(|o| o.by_id(&one.loop_id));
+        let same_text = then.is_none_or(|o| o.content_hash == one.content_hash);
+        if !same_text || old.is_some() && then.is_none() {
+            continue;
+        }
+        // a loop without a row is below the table's threshold of inclusive time, and so of self time
+        let measured_here = inventory_covers(&hot, one);
+        let Some(share) = shares.get(one.loop_id.as_str()).copied().or(measured_here.then_some(0.0)) else {
+            continue;
+        };
+        one.priority = Some(rules::priority(share));
+        (one.status, one.evidence) = rules::with_heat(one, share, register_bits);
+    }
+    Ok(())
+}
+
+/// Whether a loop that has no row was seen to be cold: only where the profile is one of its program.
+fn inventory_covers(hot: &HotLoops, one: &Loop) -> bool {
+    let package = |module: &str| module.split("/src/").next().unwrap_or("").to_string();
+    hot.threshold_pct <= rules::WARM_PCT
+        && hot.rows.iter().any(|r| !r.module.is_empty() && package(&r.module) == package(&one.module))
+}
+
 /// Reads the sources; no loops at all is an error, because every later phase would be empty without a word.
-pub(super) fn scan(ctx: &Context, paths: &[PathBuf]) -> Result<Inventory> {
-    let inventory = Inventory::scan(&ctx.root, paths).map_err(|e| AuditError::usage(e.to_string()))?;
+fn scan_in(root: &Path, paths: &[PathBuf]) -> Result<Inventory> {
+    let inventory = Inventory::scan(root, paths).map_err(|e| AuditError::usage(e.to_string()))?;
     if inventory.loops.is_empty() {
         let list: Vec<String> = paths.iter().map(|p| p.display().to_string()).collect();
         return Err(AuditError::usage(format!(
             "no loops found in {} below {}: name the sources (`bragg-audit inventory PATH…` or `[inventory] paths` in audit.toml), or run where they are",
             list.join(", "),
-            ctx.root.display()
+            root.display()
         )));
     }
     Ok(inventory)

@@ -1,12 +1,23 @@
 //! The phases: what each needs, what it leaves, and when it refuses.
 
 pub mod backlog;
+pub mod bisect;
 pub mod capture;
+pub mod compare;
+pub mod diagnose;
+pub mod diff;
+pub mod doctor;
+pub mod engines;
 pub mod foreign;
+pub mod history;
 pub mod hot_loops;
+pub mod init;
 pub mod inventory;
+pub mod packet;
+pub mod prune;
 pub mod run;
 pub mod status;
+pub mod suite;
 pub mod trace_top;
 
 use crate::config::Config;
@@ -80,6 +91,7 @@ pub struct Done {
     /// Which phase.
     pub phase: String,
     /// Its stamp's folder.
+    #[serde(with = "crate::paths")]
     pub stamp: PathBuf,
     /// What it is worth.
     pub verdict: Verdict,
@@ -154,6 +166,19 @@ impl Context {
     /// # Errors
     /// When the ledger cannot be written.
     pub fn record(&self, done: &Done, capture: Option<&crate::capture::model::Capture>) -> Result<()> {
+        self.record_attempt(done, capture, None)
+    }
+
+    /// As [`Context::record`], with the key by which a repetition is known.
+    ///
+    /// # Errors
+    /// When the ledger cannot be written.
+    pub fn record_attempt(
+        &self,
+        done: &Done,
+        capture: Option<&crate::capture::model::Capture>,
+        attempt_key: Option<String>,
+    ) -> Result<()> {
         let verdict = serde_json::to_value(done.verdict)
             .ok()
             .and_then(|v| v.as_str().map(str::to_owned))
@@ -179,6 +204,8 @@ impl Context {
             dirty_diff_sha256: self.environment.dirty_diff_sha256.clone(),
             candidate_sha256: capture.map(|c| c.candidate.sha256.clone()),
             reference_sha256: capture.map(|c| c.reference.sha256.clone()),
+            attempt_key,
+            cause: None,
             sizes: sizes.collect(),
         };
         ledger::append(&self.ledger(), &line)

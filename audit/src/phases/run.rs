@@ -3,7 +3,7 @@
 use super::{Context, Done};
 use crate::capture::Settings;
 use crate::cli::{BacklogArgs, HotLoopsArgs};
-use crate::exit::Result;
+use crate::exit::{AuditError, Exit, Result};
 use crate::gates::Verdict;
 use crate::hot_loops::HotLoops;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ pub struct Outcome {
     /// Hot loops, when it came that far.
     pub hot: Option<HotLoops>,
     /// Why it ended before phase B3, if it did: the error of the phase that refused.
-    pub stopped: Option<crate::exit::AuditError>,
+    pub stopped: Option<AuditError>,
 }
 
 /// Runs the phases; with `outdir` each into a folder of its own below it.
@@ -24,10 +24,12 @@ pub struct Outcome {
 /// When a phase before the hot loops fails. A blocked capture is an outcome, not an error.
 pub fn run(ctx: &Context, settings: &Settings, outdir: Option<&Path>) -> Result<Outcome> {
     let place = |phase: &str| -> Option<PathBuf> { outdir.map(|d| d.join(format!("phase_{phase}"))) };
-    let a = super::inventory::inventory(ctx, &[], place("a").as_deref())?;
-    let (b1, _) = super::capture::capture(ctx, settings, place("b1").as_deref())?;
+    let a =
+        super::inventory::inventory(ctx, &super::inventory::InventoryArgs::default(), place("a").as_deref())?;
+    let (b1, record) = super::capture::capture(ctx, settings, place("b1").as_deref())?;
     let mut outcome = Outcome { phases: vec![a.clone(), b1.clone()], hot: None, stopped: None };
     if b1.verdict != Verdict::Pass {
+        outcome.stopped = record.failure.map(|f| AuditError::new(Exit::EngineFailed, f));
         return Ok(outcome);
     }
     let args = HotLoopsArgs {

@@ -16,6 +16,7 @@ pub struct PhaseState {
     /// What it is called.
     pub title: String,
     /// Its newest stamp.
+    #[serde(with = "crate::paths")]
     pub stamp: Option<std::path::PathBuf>,
     /// That stamp's verdict.
     pub verdict: Option<Verdict>,
@@ -87,6 +88,14 @@ pub fn status(ctx: &Context) -> Result<Status> {
         });
     }
     let (lines, broken) = ledger::read(&ctx.ledger());
+    // nothing done yet: the one command that does it all
+    let next = next.filter(|_| phases.iter().any(|p| p.stamp.is_some()));
+    let next = match (phases.iter().find(|p| p.phase == "b1").and_then(|p| p.verdict), next) {
+        (Some(Verdict::Blocked | Verdict::NotComparable), Some(_)) => {
+            Some(format!("bragg-audit diagnose{}", super::capture::reports_flag(ctx)))
+        }
+        (_, next) => next,
+    };
     let next = next.unwrap_or_else(|| format!("bragg-audit run{}", super::capture::reports_flag(ctx)));
     Ok(Status {
         initiative: ctx.initiative.clone(),

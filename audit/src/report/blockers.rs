@@ -2,6 +2,7 @@
 
 use super::capture::{determinism, size_name, thresholds, worst};
 use crate::capture::model::Capture;
+use crate::diagnose::model::Diagnosis;
 use crate::gates::Verdict;
 use crate::ledger::Line;
 use std::fmt::Write;
@@ -12,22 +13,63 @@ struct Hint {
     evidence: String,
 }
 
-/// Writes the report. `history` is the ledger before this attempt, oldest first; `rerun` reproduces the attempt.
+/// Writes the report. `history` is the ledger before this attempt, oldest first; `rerun` reproduces the attempt; `traced`
+/// is what tracing pixels found.
 #[must_use]
-pub fn blockers(capture: &Capture, history: &[Line], rerun: &str) -> String {
+pub fn blockers(capture: &Capture, history: &[Line], rerun: &str, traced: Option<&Diagnosis>) -> String {
     let mut text = format!("# Blocked: {}\n\n{}\n\n", capture.case, super::capture::verdict_line(capture));
+    if let Some(failure) = &capture.failure {
+        let _ = write!(
+            text,
+            "## The engine that failed\n\n```text\n{failure}\n```\n\nAll that it said is in `profile_run.log`.\n\n"
+        );
+    }
     text.push_str("## Gates\n\n");
     text.push_str(&thresholds(capture));
     text.push_str("\n## Where the images differ\n\n");
     text.push_str(&places(capture));
     let _ = write!(text, "\n## Deterministic?\n\n{}.\n", determinism(capture));
+    text.push_str("\n## Which of the two is wrong?\n\n");
+    text.push_str(&opinions(capture));
     text.push_str("\n## History\n\n");
     text.push_str(&attempts(capture, history));
     text.push_str("\n## What fits the evidence\n\nRanked; each is a hypothesis with what was seen for it, none is proven yet.\n\n");
-    for (i, hint) in hints(capture).iter().enumerate() {
+    let mut all = hints(capture);
+    if let Some(cause) = traced.and_then(|d| d.causes.first()) {
+        let first = traced.and_then(Diagnosis::first_divergence).map_or("", |f| f.name.as_str());
+        let by = cause.evidence.first().map_or(String::new(), |r| format!(", by the factor {r}"));
+        let evidence = format!(
+            "{}{by}; at traced pixels `{first}` is the first value that differs (first_divergence.md)",
+            cause.title
+        );
+        all.retain(|h| h.cause != "Unknown");
+        all.insert(0, Hint { cause: format!("In the engines: {}", cause.class.title()), evidence });
+    }
+    for (i, hint) in all.iter().enumerate() {
         let _ = writeln!(text, "{}. {} — {}", i + 1, hint.cause, hint.evidence);
     }
-    text.push_str("\n## Next commands\n\n```sh\n");
+    if let Some(line) =
+        history.iter().rev().find(|l| l.phase == "diagnose" && l.case.as_deref() == Some(&capture.case))
+    {
+        let said = line.cause.as_deref().unwrap_or("not found");
+        let _ = writeln!(
+            text,
+            "\nThe last diagnosis of this case (stamp {}, {}) said: {said}.",
+            line.stamp,
+            line.path.display()
+        );
+    }
+    text.push_str("\n## Next commands\n\n```sh\n# find the cause by experiment, and prove it\n");
+    let _ = writeln!(
+        text,
+        "{}",
+        rerun.replacen(" capture", " diagnose", 1).replacen(
+            " run",
+            " diagnose",
+            usize::from(!rerun.contains(" capture"))
+        )
+    );
+    text.push_str("# many other cases: is it the engine, or this case alone?\nbragg-audit suite suites/parity.toml\n# all attempts\nbragg-audit history\n");
     if capture.in_place.is_some() {
         text.push_str("# the same in empty directories: does it still disagree?\n");
         let _ = writeln!(text, "bragg-audit capture {}", capture.same_case());
@@ -116,6 +158,26 @@ fn attempts(capture: &Capture, history: &[Line]) -> String {
     }
     let figure = |l: &Line| l.sizes.first().and_then(|s| s.one_minus_correlation);
     let mine = capture.sizes.first().and_then(|s| worst(s)).and_then(|j| j.comparison.one_minus_correlation);
+    if let Some(last) = same.last() {
+        let mut changed = Vec::new();
+        let now = [
+            (&last.candidate_sha256, &capture.candidate.sha256, "the candidate's executable"),
+            (&last.reference_sha256, &capture.reference.sha256, "the reference's executable"),
+        ];
+        changed.extend(
+            now.iter().filter(|(then, now, _)| then.as_ref().is_some_and(|t| t != *now)).map(|x| x.2),
+        );
+        let _ = writeln!(
+            text,
+            "- Since the attempt before this one ({}) {}.",
+            last.stamp,
+            if changed.is_empty() {
+                "neither executable has changed".to_owned()
+            } else {
+                format!("{} changed", changed.join(" and "))
+            }
+        );
+    }
     let twins: Vec<&&Line> = same.iter().filter(|l| mine.is_some() && figure(l) == mine).collect();
     let commits: std::collections::BTreeSet<_> = twins.iter().filter_map(|l| l.commit.as_deref()).collect();
     if commits.len() > 1 {
@@ -129,11 +191,24 @@ fn attempts(capture: &Capture, history: &[Line]) -> String {
     text
 }
 
+/// What the third engine says.
+fn opinions(capture: &Capture) -> String {
+    let said = capture.sizes.iter().filter_map(|z| Some((size_name(z), z.opinion.as_ref()?)));
+    let lines: Vec<String> = said.map(|(size, o)| format!("- {size}: {}.\n", o.text)).collect();
+    if lines.is_empty() {
+        "No third engine was asked: `--referee rust-reference` (or any other engine) would say which of the two is wrong.\n".into()
+    } else {
+        lines.concat()
+    }
+}
+
 /// Hypotheses from what the capture itself shows.
 fn hints(capture: &Capture) -> Vec<Hint> {
     let mut hints = Vec::new();
     let mut add = |cause: &str, evidence: String| hints.push(Hint { cause: cause.into(), evidence });
-    if !capture.self_check.deterministic() {
+    if let Some(failure) = &capture.failure {
+        add("An engine that fails", failure.lines().next().unwrap_or_default().to_owned());
+    } else if !capture.self_check.deterministic() {
         add("An engine that does not repeat itself", determinism(capture));
     }
     for (who, args) in [("candidate", &capture.candidate_args), ("reference", &capture.reference_args)] {

@@ -8,6 +8,9 @@ use std::fmt::Write;
 /// One line that says what the comparison is worth, with its figure.
 #[must_use]
 pub fn verdict_line(capture: &Capture) -> String {
+    if let Some(failure) = &capture.failure {
+        return format!("ENGINE FAILED — {}", failure.lines().next().unwrap_or_default());
+    }
     let mut parts = Vec::new();
     for size in &capture.sizes {
         let name = size_name(size);
@@ -16,6 +19,7 @@ pub fn verdict_line(capture: &Capture) -> String {
             (None, Some(j)) => parts.push(format!("{name}: {}", figures(j))),
             (None, None) => parts.push(format!("{name}: nothing was compared")),
         }
+        parts.extend(size.opinion.as_ref().map(|o| o.text.clone()));
     }
     if !capture.self_check.deterministic() {
         parts.push(determinism(capture));

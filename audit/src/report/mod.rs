@@ -3,6 +3,8 @@
 pub mod blockers;
 pub mod capture;
 pub mod flame;
+pub mod parity;
+pub mod suite;
 pub mod summary;
 pub mod timeline;
 

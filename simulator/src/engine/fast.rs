@@ -48,6 +48,8 @@ struct Memory<const K: usize> {
     scratch: Scratch<K>,
     wide: Buffers<f64>,
     narrow: Buffers<f32>,
+    /// The pixels of a tile.
+    tile: Vec<f32>,
 }
 
 impl<const K: usize> Stock<K> {
@@ -60,36 +62,65 @@ impl<const K: usize> Stock<K> {
     fn render(&self, model: &Model, order: &Order, first_row: usize, out: &mut [f32]) -> Option<usize> {
         let width = model.geometry.pixels[0];
         let Ok(tiles) = &self.tiles else {
-            return self.columns(model, order, None, [first_row, 0], width, out);
+            let mut memory = self.memory();
+            let last = self.columns(model, order, None, [first_row, 0], width, &mut memory, out);
+            self.give_back(memory);
+            return last;
         };
         // Whole tiles: those at the edges may be narrower or lower. Each is rendered by itself, then put into its place.
-        let (edge, height) = (tiles.edge, out.len() / width);
         let [first, last, _, _] = model.roi;
-        out.fill(0.0);
-        let corners: Vec<[usize; 2]> = (0..height)
-            .step_by(edge)
-            .flat_map(|row| (first..=last).step_by(edge).map(move |column| [row, column]))
-            .collect();
-        let done: Vec<Vec<f32>> = corners
-            .par_iter()
-            .with_max_len(1)
-            .map(|&[row, column]| {
-                let (wide, high) = (edge.min(last + 1 - column), edge.min(height - row));
-                let mut tile = vec![0.0; wide * high];
-                self.columns(model, order, Some(tiles), [first_row + row, column], wide, &mut tile);
-                tile
-            })
-            .collect();
-        for (tile, [row, column]) in done.iter().zip(corners) {
-            let wide = edge.min(last + 1 - column);
-            for (from, to) in tile.chunks_exact(wide).zip(out[row * width..].chunks_mut(width)) {
-                to[column..column + wide].copy_from_slice(from);
+        let per_row = (last + 1 - first).div_ceil(tiles.edge);
+        let mut places: Vec<Vec<&mut [f32]>> = Vec::new();
+        for (i, row) in out.chunks_exact_mut(width).enumerate() {
+            if i % tiles.edge == 0 {
+                places.resize_with(places.len() + per_row, Vec::new);
+            }
+            let (left, rest) = row.split_at_mut(first);
+            let (within, right) = rest.split_at_mut(last + 1 - first);
+            left.fill(0.0);
+            right.fill(0.0);
+            let start = places.len() - per_row;
+            for (place, of_tile) in places[start..].iter_mut().zip(within.chunks_mut(tiles.edge)) {
+                place.push(of_tile);
             }
         }
+        places.into_par_iter().with_max_len(1).enumerate().for_each(|(i, place)| {
+            let [row, column] = [i / per_row, i % per_row].map(|n| n * tiles.edge);
+            let wide = place.first().map_or(0, |row| row.len());
+            let mut memory = self.memory();
+            let mut tile = std::mem::take(&mut memory.tile);
+            tile.resize(wide * place.len(), 0.0);
+            let corner = [first_row + row, first + column];
+            self.columns(model, order, Some(tiles), corner, wide, &mut memory, &mut tile);
+            for (from, to) in tile.chunks_exact(wide).zip(place) {
+                to.copy_from_slice(from);
+            }
+            memory.tile = tile;
+            self.give_back(memory);
+        });
         None
     }
 
+    /// Some thread's memory, or new memory.
+    fn memory(&self) -> Memory<K> {
+        let known = self.memory.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        known.unwrap_or_else(|| Memory {
+            scratch: Scratch::new(&self.plan),
+            wide: Buffers::default(),
+            narrow: Buffers::default(),
+            tile: Vec::new(),
+        })
+    }
+
+    fn give_back(&self, memory: Memory<K>) {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
+    }
+
     /// Renders columns of rows: as a tile where that is asked for and can be, else pixel by pixel.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a part of one function, apart because two callers need it"
+    )]
     fn columns(
         &self,
         model: &Model,
@@ -97,16 +128,10 @@ impl<const K: usize> Stock<K> {
         tiles: Option<&Tiles>,
         [first_row, column]: [usize; 2],
         width: usize,
+        memory: &mut Memory<K>,
         out: &mut [f32],
     ) -> Option<usize> {
-        let stock = || self.memory.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = stock().pop();
-        let mut memory = known.unwrap_or_else(|| Memory {
-            scratch: Scratch::new(&self.plan),
-            wide: Buffers::default(),
-            narrow: Buffers::default(),
-        });
-        let Memory { scratch, wide, narrow } = &mut memory;
+        let Memory { scratch, wide, narrow, .. } = memory;
         let columns = [column, width];
         let plan = &self.plan;
         let mut rows = Rows { model, plan, order, first_row, columns, out, scratch, last_unlatched: None };
@@ -124,9 +149,7 @@ impl<const K: usize> Stock<K> {
                 (plan.kernels.render)(&mut rows);
             }
         }
-        let last = rows.last_unlatched;
-        stock().push(memory);
-        last
+        rows.last_unlatched
     }
 }
 

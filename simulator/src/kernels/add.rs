@@ -50,12 +50,14 @@ pub(crate) fn plain_sum<I: Isa, const K: usize>(
         narrow_sum::<I, K>(plan, combos, n, scratch);
         return;
     }
-    let Scratch { coefficients, coordinates, terms, sum, weight, latched, sampled, empty, .. } = scratch;
+    let covered = covered(plan, combos.clone(), n, scratch);
+    let Scratch { coefficients, coordinates, terms, sum, weight, latched, sampled, empty, cells, .. } =
+        scratch;
     let (coefficients, starts) = (&coefficients[combos.clone()], &plan.starts[combos]);
     for (coefficients, starts) in coefficients.chunks(CHUNK).zip(starts.chunks(CHUNK)) {
         let chunk = Combos { coefficients, starts };
-        let mut block =
-            Block { coordinates: std::array::from_fn(|k| &coordinates[k][..n]), latched, active: sampled };
+        let coordinates = std::array::from_fn(|k| &coordinates[k][..n]);
+        let mut block = Block { coordinates, latched, active: sampled, covered, cells };
         let begins = plan.raw && std::mem::take(empty);
         let out = if begins { &mut sum[..n] } else { &mut terms[..n] };
         // SAFETY: the plan's kernels are those of a level that is available.
@@ -67,6 +69,25 @@ pub(crate) fn plain_sum<I: Isa, const K: usize>(
             add(&mut sum[..n], &terms[..n], (!plan.raw).then_some(&weight[..n]));
         }
     }
+}
+
+/// Whether all that the samples of some combinations need lies in the table of structure factors, and no interpolation
+/// has ended.
+#[inline(always)]
+fn covered<const K: usize>(plan: &Plan<K>, combos: Range<usize>, n: usize, scratch: &Scratch<K>) -> bool {
+    let Some(limits) = &plan.limits else { return true };
+    if plan.kind == FactorKind::Tricubic && scratch.latched.iter().any(|bits| *bits != 0) {
+        return false;
+    }
+    if plan.covered {
+        return true;
+    }
+    let mut ranges = [[0.0; 2]; K];
+    for k in 0..K {
+        ranges[k] = combos::range(&scratch.coordinates[k][..n]);
+    }
+    let (coefficients, starts) = (&scratch.coefficients[combos.clone()], &plan.starts[combos]);
+    combos::within(Combos { coefficients, starts }, &ranges, limits)
 }
 
 /// sum += weight · terms.
@@ -94,6 +115,7 @@ pub(crate) fn narrow_sum<I: Isa, const K: usize>(
     n: usize,
     scratch: &mut Scratch<K>,
 ) {
+    let covered = covered(plan, combos.clone(), n, scratch);
     let lanes = I::F32::LANES;
     if plan.raw && std::mem::take(&mut scratch.empty) {
         scratch.sum[..n].fill(0.0);
@@ -123,6 +145,7 @@ pub(crate) fn narrow_sum<I: Isa, const K: usize>(
             weight,
             latched,
             sampled,
+            narrow_cells,
             ..
         } = &mut *scratch;
         let mut first = combos.start;
@@ -134,7 +157,7 @@ pub(crate) fn narrow_sum<I: Isa, const K: usize>(
                 &coefficients[chunk.clone()],
                 &plan.starts[chunk.clone()],
                 &centres,
-                plan.kind != FactorKind::Constant,
+                plan.stride,
                 starts,
             );
             let chunk = Combos { coefficients: &narrow_coefficients[chunk], starts };
@@ -142,6 +165,8 @@ pub(crate) fn narrow_sum<I: Isa, const K: usize>(
                 coordinates: std::array::from_fn(|k| &narrow[k][start..end]),
                 latched: &mut latched[start / lanes..end / lanes],
                 active: &sampled[start / lanes..end / lanes],
+                covered,
+                cells: narrow_cells,
             };
             // SAFETY: the plan's kernels are those of a level that is available.
             #[expect(unsafe_code, reason = "a function of an instruction set that was found")]
@@ -163,12 +188,13 @@ pub(crate) fn running_sum<const K: usize>(
     n: usize,
     scratch: &mut Scratch<K>,
 ) {
-    let Scratch { coefficients, coordinates, sum, weight, running, latched, sampled, .. } = scratch;
+    let covered = covered(plan, combos.clone(), n, scratch);
+    let Scratch { coefficients, coordinates, sum, weight, running, latched, sampled, cells, .. } = scratch;
     let (coefficients, starts) = (&coefficients[combos.clone()], &plan.starts[combos]);
     for (coefficients, starts) in coefficients.chunks(CHUNK).zip(starts.chunks(CHUNK)) {
         let chunk = Combos { coefficients, starts };
-        let mut block =
-            Block { coordinates: std::array::from_fn(|k| &coordinates[k][..n]), latched, active: sampled };
+        let coordinates = std::array::from_fn(|k| &coordinates[k][..n]);
+        let mut block = Block { coordinates, latched, active: sampled, covered, cells };
         let mut so_far = Running { sum: &mut sum[..n], weight: &weight[..n], factor: &running[..n] };
         // SAFETY: the plan's kernels are those of a level that is available.
         #[expect(unsafe_code, reason = "a function of an instruction set that was found")]

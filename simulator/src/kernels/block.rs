@@ -149,7 +149,7 @@ impl Pixels {
     #[inline(always)]
     fn sum<I: Isa, const K: usize>(&self, rows: &mut Rows<K>) {
         let (model, plan) = (rows.model, rows.plan);
-        let group = if plan.narrow { I::F32::LANES * I::F32::GROUP } else { I::F64::LANES * I::F64::GROUP };
+        let group = if plan.narrow { I::F32::LANES } else { I::F64::LANES };
         let n = self.padded(group);
         let scratch = &mut *rows.scratch;
         scratch.empty = true;
@@ -162,7 +162,8 @@ impl Pixels {
         let captured = model.sensor.thickness > 0.0;
         for layer in 0..model.sensor.layers {
             for sub_s in 0..model.oversample {
-                let line = Line::new(model, plan, self.spixel, layer, sub_s, scratch);
+                let line = Line::new(model, self.spixel, layer, sub_s);
+                line.set(plan, scratch);
                 for sub_f in 0..model.oversample {
                     let first = sub_s == 0 && sub_f == 0;
                     self.coordinates::<I, K>(model, &line, sub_f, n, scratch);

@@ -3,7 +3,7 @@
 //! An index is h = Σ mᵢ·xᵢ + c over the coordinates of a sample: (f/R, 1/R) on a flat detector, the unit vector
 //! **d** = (d₁, d₂, d₃) elsewhere.
 
-use super::factor::Factor;
+use super::factor::{Anchor, Factor};
 use super::lanes::{Isa, Lanes, Real};
 use super::math::nearest;
 use crate::physics::Model;
@@ -12,23 +12,24 @@ use crate::physics::vector::Vec3;
 /// Pixels that share an anchor in f32: further away, an index would lose digits.
 pub(crate) const ANCHORED: usize = 16;
 /// Anchors of a part of a block.
-pub(crate) const ANCHORS: usize = 8;
+pub(crate) const ANCHORS: usize = 16;
 
 /// Coefficients of the indices of one combination: for each coordinate, those of h, k, l.
 pub(crate) type Coefficients<R, const K: usize> = [[R; 3]; K];
 
 /// Where the indices of one combination start, at each of A anchors along a row: h, k, l at an anchor, from the nearest
-/// whole number; and that number, which is 0 where nothing was taken out.
+/// whole number; that number, which is 0 where nothing was taken out; and its place in the table of structure factors.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Start<R, const A: usize> {
     pub(crate) offset: [[R; A]; 3],
     pub(crate) whole: [[R; A]; 3],
+    pub(crate) place: [R; A],
 }
 
 impl<R: Real, const A: usize> Start<R, A> {
     /// All 0.
     pub(crate) fn zero() -> Start<R, A> {
-        Start { offset: [[R::default(); A]; 3], whole: [[R::default(); A]; 3] }
+        Start { offset: [[R::default(); A]; 3], whole: [[R::default(); A]; 3], place: [R::default(); A] }
     }
 }
 
@@ -71,9 +72,15 @@ impl<V: Lanes, const G: usize, const K: usize, const A: usize> Point<'_, V, G, K
         }
         let mut offset = h;
         for g in 0..G {
+            if !F::WANTS_INDICES {
+                offset[g] = h[g].from_nearest();
+                continue;
+            }
             let whole = nearest(h[g]);
             offset[g] = h[g] - whole;
-            factor.index(axis, g, self.start.whole[axis][self.anchor(g)], whole, offset[g]);
+            let anchor = self.anchor(g);
+            let anchor = Anchor { whole: self.start.whole[axis][anchor], place: self.start.place[anchor] };
+            factor.index(axis, g, anchor, whole, offset[g]);
         }
         offset
     }
@@ -102,7 +109,7 @@ pub(crate) fn directions(model: &Model) -> Vec<Direction> {
 }
 
 /// The products of a, b, c over the wavelength with a vector.
-#[inline(always)]
+#[inline]
 fn products(direction: &Direction, v: Vec3) -> [f64; 3] {
     let [a, b, c] = direction.axes;
     [a.dot(v), b.dot(v), c.dot(v)]
@@ -117,13 +124,54 @@ pub(crate) fn along<const K: usize>(
     directions.iter().map(of).collect()
 }
 
-/// Starts where all coordinates are 0.
-pub(crate) fn starts(directions: &[Direction]) -> Vec<Start<f64, 1>> {
-    directions.iter().map(|d| Start { offset: d.start.map(|x| [-x]), whole: [[0.0]; 3] }).collect()
+/// Starts where all coordinates are 0; `origin` is the place of the reflection (0, 0, 0).
+pub(crate) fn starts(directions: &[Direction], origin: f64) -> Vec<Start<f64, 1>> {
+    let of = |d: &Direction| Start { offset: d.start.map(|x| [-x]), whole: [[0.0]; 3], place: [origin] };
+    directions.iter().map(of).collect()
+}
+
+/// Whether the indices of all combinations stay within `limits` while the coordinates are within `ranges`.
+#[inline(always)]
+pub(crate) fn within<const K: usize>(
+    combos: Combos<f64, K, 1>,
+    ranges: &[[f64; 2]; K],
+    limits: &[[f64; 2]; 3],
+) -> bool {
+    let mut within = true;
+    for (of, start) in combos.coefficients.iter().zip(combos.starts) {
+        for axis in 0..3 {
+            let (mut low, mut high) = (start.offset[axis][0], start.offset[axis][0]);
+            for k in 0..K {
+                let (a, b) = (of[k][axis] * ranges[k][0], of[k][axis] * ranges[k][1]);
+                low += if a < b { a } else { b };
+                high += if a < b { b } else { a };
+            }
+            within &= limits[axis][0] <= low && high <= limits[axis][1];
+        }
+    }
+    within
+}
+
+/// The ends of some coordinates.
+#[inline(always)]
+pub(crate) fn range(coordinates: &[f64]) -> [f64; 2] {
+    const WIDTH: usize = 8;
+    let (mut low, mut high) = ([f64::INFINITY; WIDTH], [f64::NEG_INFINITY; WIDTH]);
+    for some in coordinates.chunks(WIDTH) {
+        for ((x, low), high) in some.iter().zip(&mut low).zip(&mut high) {
+            // Not f64::min: this is one instruction, and NaN does not come here.
+            *low = if x < low { *x } else { *low };
+            *high = if x > high { *x } else { *high };
+        }
+    }
+    [low.into_iter().fold(f64::INFINITY, f64::min), high.into_iter().fold(f64::NEG_INFINITY, f64::max)]
 }
 
 /// Sets the coefficients of the last coordinate, in one type and, where `narrow` is not empty, in both.
-#[inline(always)]
+///
+/// A function of its own: with the instructions of a level, the compiler would gather and scatter the numbers of several
+/// combinations, which takes longer than to compute them one by one.
+#[inline(never)]
 pub(crate) fn set_last<const K: usize>(
     coefficients: &mut [Coefficients<f64, K>],
     narrow: &mut [Coefficients<f32, K>],
@@ -139,13 +187,13 @@ pub(crate) fn set_last<const K: usize>(
 }
 
 /// Starts at anchors whose coordinates are `centres`. Everything is found in f64, so that nothing of the phase is lost.
-/// The whole numbers are only written where they are `wanted`.
+/// Places are only written where neighbours have a distance, in the table of structure factors.
 #[inline(always)]
 pub(crate) fn anchor<I: Isa, const K: usize>(
     coefficients: &[Coefficients<f64, K>],
     starts: &[Start<f64, 1>],
     centres: &[[f64; ANCHORS]; K],
-    wanted: bool,
+    stride: Option<[f64; 3]>,
     out: &mut [Start<f32, ANCHORS>],
 ) {
     let mut at = 0;
@@ -155,6 +203,7 @@ pub(crate) fn anchor<I: Isa, const K: usize>(
             coordinates[k] = I::F64::load(&centres[k][at..]);
         }
         for ((of, start), out) in coefficients.iter().zip(starts).zip(&mut *out) {
+            let mut place = I::F64::of(start.place[0]);
             for axis in 0..3 {
                 let mut h = I::F64::of(start.offset[axis][0]);
                 for k in 0..K {
@@ -162,9 +211,13 @@ pub(crate) fn anchor<I: Isa, const K: usize>(
                 }
                 let whole = nearest(h);
                 I::store_narrow(h - whole, &mut out.offset[axis][at..]);
-                if wanted {
+                if let Some(stride) = stride {
                     I::store_narrow(whole, &mut out.whole[axis][at..]);
+                    place = whole.mul_add(I::F64::of(stride[axis]), place);
                 }
+            }
+            if stride.is_some() {
+                I::store_narrow(place, &mut out.place[at..]);
             }
         }
         at += I::F64::LANES;

@@ -99,7 +99,9 @@ macro_rules! level {
                 block: &mut Block<f64, K>,
                 out: &mut [f64],
             ) {
-                sum::plain::<F64, S, F::Of<F64, $group64>, $group64, K, 1>(terms, combos, block, out);
+                sum::plain::<F64, S, F::Of<F64, $group64>, F::Of<F64, 1>, $group64, K, 1>(
+                    terms, combos, block, out,
+                );
             }
 
             $(#[$feature])*
@@ -109,7 +111,9 @@ macro_rules! level {
                 block: &mut Block<f32, K>,
                 out: &mut [f32],
             ) {
-                sum::plain::<F32, S, F::Of<F32, $group32>, $group32, K, ANCHORS>(terms, combos, block, out);
+                sum::plain::<F32, S, F::Of<F32, $group32>, F::Of<F32, 1>, $group32, K, ANCHORS>(
+                    terms, combos, block, out,
+                );
             }
 
             $(#[$feature])*
@@ -119,7 +123,7 @@ macro_rules! level {
                 block: &mut Block<f64, K>,
                 running: &mut Running,
             ) {
-                sum::running::<F64, S, F::Of<F64, $group64>, $group64, K>(terms, combos, block, running);
+                sum::running::<F64, S, F::Of<F64, 1>, K>(terms, combos, block, running);
             }
 
             $(#[$feature])*

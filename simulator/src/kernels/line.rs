@@ -21,30 +21,17 @@ pub(crate) struct Line<const K: usize> {
 }
 
 impl<const K: usize> Line<K> {
-    /// Of a sub-row at a depth. Sets the coefficients that depend on it.
+    /// Of a sub-row at a depth.
     #[inline(always)]
-    pub(crate) fn new(
-        model: &Model,
-        plan: &Plan<K>,
-        spixel: usize,
-        layer: u32,
-        sub_s: u32,
-        scratch: &mut Scratch<K>,
-    ) -> Line<K> {
+    pub(crate) fn new(model: &Model, spixel: usize, layer: u32, sub_s: u32) -> Line<K> {
         let edge = model.geometry.pixel / f64::from(model.oversample);
         let along_slow = edge * (spixel as f64 * f64::from(model.oversample) + f64::from(sub_s)) + edge / 2.0;
-        Line::at(model, plan, along_slow, f64::from(layer) * model.sensor.step, scratch)
+        Line::at(model, along_slow, f64::from(layer) * model.sensor.step)
     }
 
     /// At a place along slow, at a depth.
     #[inline(always)]
-    pub(crate) fn at(
-        model: &Model,
-        plan: &Plan<K>,
-        along_slow: f64,
-        depth: f64,
-        scratch: &mut Scratch<K>,
-    ) -> Line<K> {
+    pub(crate) fn at(model: &Model, along_slow: f64, depth: f64) -> Line<K> {
         let geometry = &model.geometry;
         let mut axes = [Vec3::new(0.0, 0.0, 0.0); K];
         if K != 2 {
@@ -60,17 +47,22 @@ impl<const K: usize> Line<K> {
         let x0 = start + fast * nearest;
         axes[0] = fast;
         axes[K - 1] = x0;
+        Line { axes, nearest, offset2: x0.dot(x0), along_slow, depth }
+    }
+
+    /// Sets the coefficients of the combinations that depend on the line, if they are those of another.
+    #[inline(always)]
+    pub(crate) fn set(&self, plan: &Plan<K>, scratch: &mut Scratch<K>) {
+        if K != 2 {
+            return;
+        }
+        let x0 = self.axes[K - 1];
         let line = [x0[0], x0[1], x0[2]].map(f64::to_bits);
         if scratch.line != Some(line) {
-            combos::set_last(
-                &mut scratch.coefficients,
-                &mut scratch.narrow_coefficients,
-                &plan.directions,
-                x0,
-            );
+            let Scratch { coefficients, narrow_coefficients, .. } = &mut *scratch;
+            combos::set_last(coefficients, narrow_coefficients, &plan.directions, x0);
             scratch.line = Some(line);
         }
-        Line { axes, nearest, offset2: x0.dot(x0), along_slow, depth }
     }
 
     /// Coefficients of **v**·**d** in the coordinates.

@@ -16,8 +16,8 @@ use std::sync::Arc;
 const MOST_CELLS_IN_F32: f64 = 1e15;
 /// The largest error of ln(F_latt²) that the phase may bring in f32, where the transform is steepest.
 const WORST_PHASE_IN_F32: f64 = 2e-3;
-/// Whole numbers up to this one are exact in f32.
-const EXACT_IN_F32: usize = 1 << 24;
+/// Halves of whole numbers are exact in f32 up to this one.
+const EXACT_IN_F32: usize = 1 << 23;
 
 /// How the combinations are gathered into sums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +72,12 @@ pub(crate) struct Plan<const K: usize> {
     pub(crate) scale: f64,
     pub(crate) lattice: Params,
     pub(crate) kind: FactorKind,
+    /// Distances of neighbours in the table of structure factors.
+    pub(crate) stride: Option<[f64; 3]>,
+    /// Indices between these have all they need in the table.
+    pub(crate) limits: Option<[[f64; 2]; 3]>,
+    /// Whether all indices are, wherever the detector stands.
+    pub(crate) covered: bool,
     grid: Option<Arc<HklGrid>>,
     /// Values of the grid over the largest.
     narrow_grid: Vec<f32>,
@@ -126,10 +132,15 @@ impl<const K: usize> Plan<K> {
             }
             Some(_) => (),
         }
+        let places = model.grid.as_ref().map(|grid| Table::<f64>::places(grid));
+        let limits = model.grid.as_ref().map(|grid| limits(grid, kind));
         let plan = Plan {
             kernels: Kernels::new(level, lattice.form, kind),
             coefficients: combos::along(&directions, axes),
-            starts: combos::starts(&directions),
+            starts: combos::starts(&directions, places.map_or(0.0, |(_, origin)| origin)),
+            stride: places.map(|(stride, _)| stride),
+            limits,
+            covered: limits.is_some_and(|limits| covered(&directions, &limits)),
             per_source: directions.len() / model.sources.len().max(1),
             directions,
             split,
@@ -171,6 +182,23 @@ impl<const K: usize> Plan<K> {
         };
         Terms { lattice: self.lattice, table, dry: self.dry }
     }
+}
+
+/// Between which indices a sample has all that it needs in the table. The nearest reflection is half an index away at
+/// most, the second next two; what is left out is far more than an index may be off by rounding.
+fn limits(grid: &HklGrid, kind: FactorKind) -> [[f64; 2]; 3] {
+    let margin = if kind == FactorKind::Tricubic { 2.001 } else { -0.499 };
+    std::array::from_fn(|axis| [f64::from(grid.min[axis]) + margin, f64::from(grid.max[axis]) - margin])
+}
+
+/// Whether no direction of diffraction leads out of the limits.
+fn covered(directions: &[Direction], limits: &[[f64; 2]; 3]) -> bool {
+    directions.iter().all(|d| {
+        (0..3).all(|axis| {
+            let (start, reach) = (-d.start[axis], d.axes[axis].norm());
+            limits[axis][0] <= start - reach && start + reach <= limits[axis][1]
+        })
+    })
 }
 
 /// A unit vector along an axis of space.

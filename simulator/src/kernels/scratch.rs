@@ -2,6 +2,8 @@
 
 use super::aligned::Aligned;
 use super::combos::{ANCHORED, ANCHORS, Coefficients, Start};
+use super::entry::FactorKind;
+use super::factor::Cells;
 use super::plan::Plan;
 
 /// Pixels of a block: the coordinates of all its samples stay in the first level of the cache.
@@ -48,6 +50,9 @@ pub(crate) struct Scratch<const K: usize> {
     pub(crate) before: Vec<u32>,
     /// Sampled, and within the resolution limit.
     pub(crate) sampled: Vec<u32>,
+    /// Polynomials of the cells between structure factors.
+    pub(crate) cells: Cells<f64>,
+    pub(crate) narrow_cells: Cells<f32>,
     /// Where the last coordinate's coefficients were set for.
     pub(crate) line: Option<[u64; 3]>,
     /// Whether nothing was added to the raw sums yet.
@@ -87,6 +92,8 @@ impl<const K: usize> Scratch<K> {
             active: vec![0; BLOCK],
             before: vec![0; BLOCK],
             sampled: vec![0; BLOCK],
+            cells: Cells::new(plan.kind == FactorKind::Tricubic && !plan.narrow),
+            narrow_cells: Cells::new(plan.kind == FactorKind::Tricubic && plan.narrow),
             line: None,
             empty: true,
         }

@@ -8,7 +8,6 @@
 use super::add::{add, plain_sum};
 use super::block::{Pixels, Rows};
 use super::combos::{self, ANCHORED, ANCHORS, Combos};
-use super::entry::FactorKind;
 use super::lanes::{Isa, Lanes};
 use super::line::Line;
 use super::plan::{Field, Plan};
@@ -28,14 +27,17 @@ const SERIES: [f64; 4] = [35.0 / 128.0, -5.0 / 16.0, 3.0 / 8.0, -0.5];
 pub(crate) fn render64<I: Isa, const K: usize>(pixels: &Pixels, rows: &mut Rows<K>, given: Option<&[f64]>) {
     let (model, plan) = (rows.model, rows.plan);
     let scratch = &mut *rows.scratch;
-    let n = pixels.padded(I::F64::LANES * I::F64::GROUP);
+    let n = pixels.padded(I::F64::LANES);
     scratch.empty = true;
     let vectors = n / I::F64::LANES;
     let Scratch { sampled, active, .. } = &mut *scratch;
     sampled[..vectors].copy_from_slice(&active[..vectors]);
     let samples = if given.is_some() { 1 } else { model.oversample };
     for sub_s in 0..samples {
-        let line = Line::new(model, plan, pixels.spixel, 0, sub_s, scratch);
+        let line = Line::new(model, pixels.spixel, 0, sub_s);
+        if given.is_none() {
+            line.set(plan, scratch);
+        }
         for sub_f in 0..samples {
             if sub_s == 0 && sub_f == 0 {
                 coordinates64::<I, K, true>(model, plan, &line, pixels.fpixel, sub_f, n, scratch);
@@ -76,11 +78,9 @@ fn coordinates64<I: Isa, const K: usize, const FIRST: bool>(
     let counting: [f64; 8] = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0];
     first = I::F64::load(&counting).mul_add(step, first);
     let offset2 = I::F64::of(line.offset2);
-    let field = FieldHere::new(plan, line);
-    let (half, one) = (I::F64::of(0.5), I::F64::of(1.0));
-    let scale = I::F64::of(geometry.pixel * geometry.pixel * geometry.close_distance);
-    let [of_u, of_v] = field.cosine;
-    let (of_u, of_v) = (I::F64::of(of_u), I::F64::of(of_v));
+    let factor = Factor::new(model, plan, line);
+    let [c0, c1, c2] = factor.polynomial;
+    let (c0, c1, c2) = (I::F64::of(c0), I::F64::of(c1), I::F64::of(c2));
     let Scratch { coordinates, first_omega, .. } = scratch;
     let [u, v] = &mut coordinates[..] else { return };
     let lanes = I::F64::LANES;
@@ -96,48 +96,76 @@ fn coordinates64<I: Isa, const K: usize, const FIRST: bool>(
         if !FIRST {
             continue;
         }
+        let polynomial = c2.mul_add(f, c1).mul_add(f, c0);
         let square = v * v;
-        let mut factor = if geometry.point_pixel { square } else { square * (v * scale) };
-        if let Some(kahn) = model.polarization {
-            let cos = of_u.mul_add(u, of_v * v);
-            let cos2 = cos * cos;
-            let mut sum = cos2 + one;
-            if kahn != 0.0 {
-                let b = I::F64::of(field.b[0]).mul_add(u, I::F64::of(field.b[1]) * v);
-                let e = I::F64::of(field.e[0]).mul_add(u, I::F64::of(field.e[1]) * v);
-                let turned = if field.across { e.mul_sub(e, b * b) } else { one - cos2 };
-                sum = turned.neg_mul_add(I::F64::of(kahn), sum);
-            }
-            factor = factor * (sum * half);
-        }
-        factor.store(to_factor);
+        let power = if geometry.point_pixel { square * square } else { square * square * v };
+        (power * polynomial).store(to_factor);
     }
 }
 
-/// What the polarization factor of the first source needs: coefficients of s, B and E' in two coordinates.
-struct FieldHere {
-    cosine: [f64; 2],
-    b: [f64; 2],
-    e: [f64; 2],
-    across: bool,
+/// Ω·P of the first source along a row.
+///
+/// P is ½(A + a quadratic form in the diffracted direction) (see [`crate::physics::polarization`]), and that direction is
+/// (f·**fast** + x₀)/R. With R² = f² + x₀² the whole is a polynomial of degree 2 in f, over R²; Ω is p²D/R³, or 1/R² for
+/// points.
+struct Factor {
+    /// Coefficients of 1, f, f² in Ω·P·R⁵, or Ω·P·R⁴ for points.
+    polynomial: [f64; 3],
 }
 
-impl FieldHere {
+impl Factor {
     #[inline(always)]
-    fn new<const K: usize>(plan: &Plan<K>, line: &Line<K>) -> FieldHere {
-        let of = |v| {
-            let products = line.products(v);
-            [products[0], products[K - 1]]
+    fn new<const K: usize>(model: &Model, plan: &Plan<K>, line: &Line<K>) -> Factor {
+        let geometry = &model.geometry;
+        let scale = if geometry.point_pixel {
+            1.0
+        } else {
+            geometry.pixel * geometry.pixel * geometry.close_distance
+        };
+        let offset2 = line.offset2;
+        let Some(kahn) = model.polarization else {
+            return Factor { polynomial: [scale * offset2, 0.0, scale] };
+        };
+        // Products of two linear forms in the coordinates f/R and 1/R, as coefficients of 1, f, f².
+        let square = |v| {
+            let of = line.products(v);
+            let (along, across) = (of[0], of[K - 1]);
+            [across * across, 2.0 * along * across, along * along]
         };
         let Field { incident, b, e, across } = plan.fields[0];
-        FieldHere { cosine: of(incident), b: of(b), e: of(e), across }
+        let (cos2, b2, e2) = (square(incident), square(b), square(e));
+        // 1 + cos² 2θ − K·cos 2ψ·sin² 2θ, where the last product is E'² − B², or 1 − cos² 2θ without a field across.
+        let one = [offset2, 0.0, 1.0];
+        let polynomial = std::array::from_fn(|i| {
+            let turned = if across { e2[i] - b2[i] } else { one[i] - cos2[i] };
+            0.5 * scale * (one[i] + cos2[i] - kahn * turned)
+        });
+        Factor { polynomial }
+    }
+}
+
+/// A row of pixels, or of sub-pixels, in f32.
+struct Row<const K: usize> {
+    line: Line<K>,
+    factor: Factor,
+    /// Whether the series of g is good all along the row.
+    series: bool,
+}
+
+impl<const K: usize> Row<K> {
+    #[inline(always)]
+    fn new(model: &Model, plan: &Plan<K>, line: Line<K>) -> Row<K> {
+        // The widest series of all: for the sample that is nearest to the crystal.
+        let furthest = model.geometry.pixel * (ANCHORED / 2) as f64 / line.offset2.sqrt();
+        let series = furthest * (2.0 + furthest) <= LARGEST;
+        Row { factor: Factor::new(model, plan, &line), line, series }
     }
 }
 
 /// Renders a block in f32; the raw sums of its pixels may be `given`.
 #[inline(always)]
 pub(crate) fn render32<I: Isa, const K: usize>(pixels: &Pixels, rows: &mut Rows<K>, given: Option<&[f32]>) {
-    let n = pixels.padded(I::F32::LANES * I::F32::GROUP);
+    let n = pixels.padded(I::F32::LANES);
     let (model, plan) = (rows.model, rows.plan);
     let terms = plan.terms32();
     let once = given.is_some() || (model.oversample == 1 && plan.starts.len() <= CHUNK);
@@ -146,13 +174,17 @@ pub(crate) fn render32<I: Isa, const K: usize>(pixels: &Pixels, rows: &mut Rows<
         rows.scratch.sum[..n].fill(0.0);
     }
     for sub_s in 0..samples {
-        let line = Line::new(model, plan, pixels.spixel, 0, sub_s, rows.scratch);
+        let line = Line::new(model, pixels.spixel, 0, sub_s);
+        let row = Row::new(model, plan, line);
+        if given.is_none() {
+            row.line.set(plan, rows.scratch);
+        }
         for sub_f in 0..samples {
             let mut start = 0;
             while start < n {
                 let end = n.min(start + PART);
                 let part = start..end;
-                sample::<I, K>(pixels, rows, &line, &terms, [sub_s, sub_f], once, given.is_some(), part);
+                sample::<I, K>(pixels, rows, &row, &terms, [sub_s, sub_f], once, given.is_some(), part);
                 start = end;
             }
         }
@@ -166,7 +198,7 @@ pub(crate) fn render32<I: Isa, const K: usize>(pixels: &Pixels, rows: &mut Rows<
 fn sample<I: Isa, const K: usize>(
     pixels: &Pixels,
     rows: &mut Rows<K>,
-    line: &Line<K>,
+    row: &Row<K>,
     terms: &Terms<f32>,
     [sub_s, sub_f]: [u32; 2],
     once: bool,
@@ -177,13 +209,14 @@ fn sample<I: Isa, const K: usize>(
     let scratch = &mut *rows.scratch;
     let fpixel = pixels.fpixel + part.start;
     let centres = if sub_s == 0 && sub_f == 0 {
-        coordinates32::<I, K, true>(rows.model, plan, line, fpixel, sub_f, part.clone(), scratch)
+        coordinates32::<I, K, true>(rows.model, row, fpixel, sub_f, part.clone(), scratch)
     } else {
-        coordinates32::<I, K, false>(rows.model, plan, line, fpixel, sub_f, part.clone(), scratch)
+        coordinates32::<I, K, false>(rows.model, row, fpixel, sub_f, part.clone(), scratch)
     };
     if given {
         return;
     }
+    let covered = covered(plan, rows.model.geometry.pixel, &row.line, &centres, scratch);
     let Scratch {
         coefficients,
         narrow_coefficients,
@@ -193,6 +226,7 @@ fn sample<I: Isa, const K: usize>(
         sum,
         latched,
         active,
+        narrow_cells,
         ..
     } = scratch;
     let lanes = I::F32::LANES;
@@ -205,7 +239,7 @@ fn sample<I: Isa, const K: usize>(
             &coefficients[chunk.clone()],
             &plan.starts[chunk.clone()],
             &centres,
-            plan.kind != FactorKind::Constant,
+            plan.stride,
             starts,
         );
         let chunk = Combos { coefficients: &narrow_coefficients[chunk], starts };
@@ -214,6 +248,8 @@ fn sample<I: Isa, const K: usize>(
             coordinates: std::array::from_fn(|k| &narrow[k][part.clone()]),
             latched: &mut latched[vectors.clone()],
             active: &active[vectors],
+            covered,
+            cells: narrow_cells,
         };
         // SAFETY: the plan's kernels are those of a level that is available.
         #[expect(unsafe_code, reason = "a function of an instruction set that was found")]
@@ -224,6 +260,31 @@ fn sample<I: Isa, const K: usize>(
             add(&mut sum[part.clone()], &narrow_terms[part.clone()], None);
         }
     }
+}
+
+/// Whether the structure factors of all samples around the anchors lie in the table.
+#[inline(always)]
+fn covered<const K: usize>(
+    plan: &Plan<K>,
+    step: f64,
+    line: &Line<K>,
+    centres: &[[f64; ANCHORS]; K],
+    scratch: &Scratch<K>,
+) -> bool {
+    let Some(limits) = plan.limits.as_ref().filter(|_| !plan.covered) else { return true };
+    let around = step * ANCHORED as f64;
+    let [low, high] = [
+        centres[0][0] / centres[K - 1][0] - around,
+        centres[0][ANCHORS - 1] / centres[K - 1][ANCHORS - 1] + around,
+    ];
+    let inverse = [low, high].map(|f| 1.0 / (f * f + line.offset2).sqrt());
+    let largest =
+        if low < 0.0 && 0.0 < high { 1.0 / line.offset2.sqrt() } else { inverse[0].max(inverse[1]) };
+    let mut ranges = [[0.0; 2]; K];
+    ranges[0] = [low * inverse[0], high * inverse[1]];
+    ranges[K - 1] = [inverse[0].min(inverse[1]), largest];
+    let combos = Combos { coefficients: &scratch.coefficients, starts: &plan.starts };
+    combos::within(combos, &ranges, limits)
 }
 
 /// The pixels of a block from their sums and factors.
@@ -262,10 +323,8 @@ struct Known {
     v: [f32; ANCHORS],
     /// Distance of neighbouring pixels over R₀.
     step: [f32; ANCHORS],
-    /// Ω.
-    omega: [f32; ANCHORS],
-    /// Products of the diffracted direction with s, B and E'.
-    products: [[f32; ANCHORS]; 3],
+    /// Ω·P at the anchor over (R₀/R)⁵ (⁴ for points), as coefficients of the powers of δ/R₀.
+    polynomial: [[f32; ANCHORS]; 3],
 }
 
 /// Coordinates of the samples from those of their anchor on and, with `FIRST`, Ω·P; returns the coordinates of the
@@ -273,8 +332,7 @@ struct Known {
 #[inline(always)]
 fn coordinates32<I: Isa, const K: usize, const FIRST: bool>(
     model: &Model,
-    plan: &Plan<K>,
-    line: &Line<K>,
+    row: &Row<K>,
     fpixel: usize,
     sub_f: u32,
     part: Range<usize>,
@@ -283,24 +341,21 @@ fn coordinates32<I: Isa, const K: usize, const FIRST: bool>(
     let geometry = &model.geometry;
     let edge = geometry.pixel / f64::from(model.oversample);
     let step = geometry.pixel;
-    let first =
-        edge * (fpixel as f64 * f64::from(model.oversample) + f64::from(sub_f)) + edge / 2.0 - line.nearest;
-    let field = FieldHere::new(plan, line);
+    let first = edge * (fpixel as f64 * f64::from(model.oversample) + f64::from(sub_f)) + edge / 2.0
+        - row.line.nearest;
+    let (offset2, series) = (row.line.offset2, row.series);
+    let [c0, c1, c2] = row.factor.polynomial;
+    let (c0, c1, c2) = (I::F64::of(c0), I::F64::of(c1), I::F64::of(c2));
     let mut centres = [[0.0; ANCHORS]; K];
-    let mut known = Known {
-        u: [0.0; ANCHORS],
-        v: [0.0; ANCHORS],
-        step: [0.0; ANCHORS],
-        omega: [0.0; ANCHORS],
-        products: [[0.0; ANCHORS]; 3],
-    };
-    let counting: [f64; ANCHORS] = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0];
+    let mut known =
+        Known { u: [0.0; ANCHORS], v: [0.0; ANCHORS], step: [0.0; ANCHORS], polynomial: [[0.0; ANCHORS]; 3] };
+    let counting: [f64; ANCHORS] = std::array::from_fn(|i| i as f64);
     let between = I::F64::of(step * ANCHORED as f64);
     let middle = I::F64::of(first + step * (ANCHORED / 2) as f64);
     let mut at = 0;
     while at < ANCHORS {
         let f = I::F64::load(&counting[at..]).mul_add(between, middle);
-        let v = f.mul_add(f, I::F64::of(line.offset2)).rsqrt();
+        let v = f.mul_add(f, I::F64::of(offset2)).rsqrt();
         let u = f * v;
         u.store(&mut centres[0][at..]);
         v.store(&mut centres[K - 1][at..]);
@@ -308,26 +363,21 @@ fn coordinates32<I: Isa, const K: usize, const FIRST: bool>(
         I::store_narrow(v, &mut known.v[at..]);
         I::store_narrow(v * I::F64::of(step), &mut known.step[at..]);
         if FIRST {
-            // 1/R₀³ may be beyond f32 where Ω is not.
-            let mut omega = v * v;
-            if !geometry.point_pixel {
-                omega = omega * (v * I::F64::of(geometry.pixel * geometry.pixel * geometry.close_distance));
-            }
-            I::store_narrow(omega, &mut known.omega[at..]);
-            for (of, known) in [field.cosine, field.b, field.e].iter().zip(&mut known.products) {
-                I::store_narrow(u * I::F64::of(of[0]) + v * I::F64::of(of[1]), &mut known[at..]);
-            }
+            // Powers of 1/R₀ may be beyond f32 where Ω is not.
+            let square = v * v;
+            let omega = if geometry.point_pixel { square } else { square * v };
+            let slope = c2.mul_add(f + f, c1) * v;
+            let [p0, p1, p2] = &mut known.polynomial;
+            I::store_narrow(c2.mul_add(f, c1).mul_add(f, c0) * square * omega, &mut p0[at..]);
+            I::store_narrow(slope * omega, &mut p1[at..]);
+            I::store_narrow(c2 * omega, &mut p2[at..]);
         }
         at += I::F64::LANES;
     }
-    // The widest series of all: for the sample that is nearest to the crystal.
-    let furthest = step * (ANCHORED / 2) as f64 / line.offset2.sqrt();
-    let series = furthest * (2.0 + furthest) <= LARGEST;
     let Scratch { narrow, narrow_factor, .. } = scratch;
     let [to_u, to_v] = &mut narrow[..] else { return centres };
     let counting: [f32; ANCHORED] = std::array::from_fn(|i| i as f32 - (ANCHORED / 2) as f32);
-    let (one, half) = (I::F32::of(1.0), I::F32::of(0.5));
-    let kahn = I::F32::of(model.polarization.unwrap_or(0.0));
+    let one = I::F32::of(1.0);
     let lanes = I::F32::LANES;
     let factors = narrow_factor[part.clone()].chunks_exact_mut(lanes);
     let vectors = to_u[part.clone()].chunks_exact_mut(lanes).zip(to_v[part].chunks_exact_mut(lanes));
@@ -338,14 +388,14 @@ fn coordinates32<I: Isa, const K: usize, const FIRST: bool>(
             let [f0, v0] = [centres[0][anchor], centres[K - 1][anchor]];
             for (lane, (u, v)) in to_u.iter_mut().zip(&mut *to_v).enumerate() {
                 let f = first + step * (i * lanes + lane) as f64;
-                let inverse = 1.0 / (f * f + line.offset2).sqrt();
+                let inverse = 1.0 / (f * f + offset2).sqrt();
                 (*u, *v) = ((f * inverse - f0) as f32, (inverse - v0) as f32);
             }
         }
         // In units of R₀: all numbers are about 1 then, however large the detector.
-        let (u, v, relative) = if series {
-            let place = i * lanes % ANCHORED;
-            let delta = I::F32::load(&counting[place..]) * I::F32::splat(known.step[anchor]);
+        let place = i * lanes % ANCHORED;
+        let delta = I::F32::load(&counting[place..]) * I::F32::splat(known.step[anchor]);
+        let relative = if series {
             let f0 = I::F32::splat(known.u[anchor]);
             let f = f0 + delta;
             let epsilon = delta * (f0 + f);
@@ -356,42 +406,26 @@ fn coordinates32<I: Isa, const K: usize, const FIRST: bool>(
                 i += 1;
             }
             g = g * epsilon;
-            let (u, v) = (g.mul_add(f, delta), g * I::F32::splat(known.v[anchor]));
-            u.store(to_u);
-            v.store(to_v);
-            (u, v, g + one)
+            g.mul_add(f, delta).store(to_u);
+            (g * I::F32::splat(known.v[anchor])).store(to_v);
+            g + one
         } else {
-            let v = I::F32::load(to_v);
-            (I::F32::load(to_u), v, v / I::F32::splat(known.v[anchor]) + one)
+            I::F32::load(to_v) / I::F32::splat(known.v[anchor]) + one
         };
         if !FIRST {
             continue;
         }
-        let mut factor = relative * relative * I::F32::splat(known.omega[anchor]);
-        if !geometry.point_pixel {
-            factor = factor * relative;
-        }
-        if let Some(polarization) = model.polarization {
-            let cos = little::<I>(field.cosine, known.products[0][anchor], u, v);
-            let cos2 = cos * cos;
-            let mut sum = cos2 + one;
-            if polarization != 0.0 {
-                let b = little::<I>(field.b, known.products[1][anchor], u, v);
-                let e = little::<I>(field.e, known.products[2][anchor], u, v);
-                let turned = if field.across { e.mul_sub(e, b * b) } else { one - cos2 };
-                sum = turned.neg_mul_add(kahn, sum);
-            }
-            factor = factor * (sum * half);
-        }
-        factor.store(to_factor);
+        let [p0, p1, p2]: [I::F32; 3] = [
+            I::F32::splat(known.polynomial[0][anchor]),
+            I::F32::splat(known.polynomial[1][anchor]),
+            I::F32::splat(known.polynomial[2][anchor]),
+        ];
+        let polynomial = p2.mul_add(delta, p1).mul_add(delta, p0);
+        let square = relative * relative;
+        let power = if geometry.point_pixel { square * square } else { square * square * relative };
+        (power * polynomial).store(to_factor);
     }
     centres
-}
-
-/// A product with coefficients, from that at the anchor on.
-#[inline(always)]
-fn little<I: Isa>(of: [f64; 2], at_anchor: f32, u: I::F32, v: I::F32) -> I::F32 {
-    I::F32::of(of[1]).mul_add(v, I::F32::of(of[0]).mul_add(u, I::F32::splat(at_anchor)))
 }
 
 /// The raw sums at places `f` along fast of a line at `s` along slow, into the scratch memory's sums.
@@ -399,9 +433,10 @@ fn little<I: Isa>(of: [f64; 2], at_anchor: f32, u: I::F32, v: I::F32) -> I::F32 
 pub(crate) fn nodes<I: Isa, const K: usize>(rows: &mut Rows<K>, s: f64, f: &[f64]) {
     let (model, plan) = (rows.model, rows.plan);
     let scratch = &mut *rows.scratch;
-    let group = if plan.narrow { I::F32::LANES * I::F32::GROUP } else { I::F64::LANES * I::F64::GROUP };
-    let n = f.len().next_multiple_of(group).min(BLOCK);
-    let line = Line::at(model, plan, s, 0.0, scratch);
+    let lanes = if plan.narrow { I::F32::LANES } else { I::F64::LANES };
+    let n = f.len().next_multiple_of(lanes).min(BLOCK);
+    let line = Line::at(model, s, 0.0);
+    line.set(plan, scratch);
     let Scratch { coordinates, terms, .. } = &mut *scratch;
     let last = f.last().copied().unwrap_or_default();
     for (to, from) in terms[..n].iter_mut().zip(f.iter().copied().chain(std::iter::repeat(last))) {

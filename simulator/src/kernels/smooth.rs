@@ -76,12 +76,12 @@ impl Tiles {
 /// rows and columns that the products take together.
 fn costs(level: Level, dtype: Dtype) -> (Costs, [usize; 2]) {
     let (term, multiply_add, lanes, groups) = match (level, dtype) {
-        (Level::Avx512, Dtype::F64) => (1.6, 0.052, 32, [4, 32]),
-        (Level::Avx512, Dtype::F32) => (0.65, 0.024, 64, [4, 64]),
-        (Level::Avx2, Dtype::F64) => (1.9, 0.067, 8, [4, 8]),
-        (Level::Avx2, Dtype::F32) => (0.85, 0.037, 16, [4, 16]),
-        (Level::Neon, Dtype::F64) => (6.0, 0.2, 8, [4, 4]),
-        (Level::Neon, Dtype::F32) => (3.0, 0.1, 16, [4, 8]),
+        (Level::Avx512, Dtype::F64) => (1.5, 0.052, 8, [4, 32]),
+        (Level::Avx512, Dtype::F32) => (0.65, 0.024, 16, [4, 64]),
+        (Level::Avx2, Dtype::F64) => (1.9, 0.067, 4, [4, 8]),
+        (Level::Avx2, Dtype::F32) => (0.85, 0.037, 8, [4, 16]),
+        (Level::Neon, Dtype::F64) => (6.0, 0.2, 2, [4, 4]),
+        (Level::Neon, Dtype::F32) => (3.0, 0.1, 4, [4, 8]),
         (Level::Plain, Dtype::F64) => (9.0, 0.11, 8, [2, 8]),
         (Level::Plain, Dtype::F32) => (6.0, 0.056, 16, [2, 16]),
     };
@@ -109,7 +109,8 @@ pub(crate) fn render<I: Isa, const K: usize, const ROWS: usize, const COLS: usiz
     let (nodes, rows) = (job.nodes, &mut *job.rows);
     match &job.tiles.smooth {
         Typed::Wide(smooth) => {
-            let mut sums = vec![0.0; width * height];
+            let mut sums = std::mem::take(&mut job.wide.sums);
+            sums.resize(width * height, 0.0);
             let evaluate = |s: f64, f: &[f64], values: &mut [f64]| {
                 for (f, values) in f.chunks(BLOCK).zip(values.chunks_mut(BLOCK)) {
                     // SAFETY: the function is of the level that this one is compiled for.
@@ -120,7 +121,11 @@ pub(crate) fn render<I: Isa, const K: usize, const ROWS: usize, const COLS: usiz
                     values.copy_from_slice(&rows.scratch.sum[..f.len()]);
                 }
             };
-            smooth.render::<I::F64, ROWS, COLS, WIDE>(tile, evaluate, job.wide, &mut sums, width)?;
+            let done = smooth.render::<I::F64, ROWS, COLS, WIDE>(tile, evaluate, job.wide, &mut sums, width);
+            if let Err(direct) = done {
+                job.wide.sums = sums;
+                return Err(direct);
+            }
             // No closure here: it would not be compiled for the level.
             let mut at = 0;
             while at < width * height {
@@ -129,9 +134,11 @@ pub(crate) fn render<I: Isa, const K: usize, const ROWS: usize, const COLS: usiz
                 pixels.special(job.rows);
                 at += pixels.count;
             }
+            job.wide.sums = sums;
         }
         Typed::Narrow(smooth) => {
-            let mut sums = vec![0.0; width * height];
+            let mut sums = std::mem::take(&mut job.narrow.sums);
+            sums.resize(width * height, 0.0);
             let evaluate = |s: f64, f: &[f64], values: &mut [f32]| {
                 for (f, values) in f.chunks(BLOCK).zip(values.chunks_mut(BLOCK)) {
                     // SAFETY: the function is of the level that this one is compiled for.
@@ -144,7 +151,12 @@ pub(crate) fn render<I: Isa, const K: usize, const ROWS: usize, const COLS: usiz
                     }
                 }
             };
-            smooth.render::<I::F32, ROWS, COLS, WIDE>(tile, evaluate, job.narrow, &mut sums, width)?;
+            let done =
+                smooth.render::<I::F32, ROWS, COLS, WIDE>(tile, evaluate, job.narrow, &mut sums, width);
+            if let Err(direct) = done {
+                job.narrow.sums = sums;
+                return Err(direct);
+            }
             // No closure here: it would not be compiled for the level.
             let mut at = 0;
             while at < width * height {
@@ -153,6 +165,7 @@ pub(crate) fn render<I: Isa, const K: usize, const ROWS: usize, const COLS: usiz
                 pixels.special(job.rows);
                 at += pixels.count;
             }
+            job.narrow.sums = sums;
         }
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! The inner loops: all combinations at a block of pixels.
 
 use super::combos::{Combos, Point};
-use super::factor::{Factor, Pixels, Table};
+use super::factor::{Cells, Factor, Pixels, Table};
 use super::lanes::Lanes;
 use super::lattice::{Params, Shape};
 
@@ -24,6 +24,10 @@ pub(crate) struct Block<'a, R, const K: usize> {
     pub(crate) latched: &'a mut [u32],
     /// For each vector, its pixels that are sampled.
     pub(crate) active: &'a [u32],
+    /// Whether every sample of every combination, and all that it needs, lies in the table of structure factors.
+    pub(crate) covered: bool,
+    /// Polynomials of the cells between structure factors.
+    pub(crate) cells: &'a mut Cells<R>,
 }
 
 /// What is multiplied into a running sum: sum ← (sum + weight·term)·factor.
@@ -51,72 +55,95 @@ macro_rules! pixels {
         Pixels {
             latched: &mut $block.latched[$vector..$vector + $g],
             active: &$block.active[$vector..$vector + $g],
+            cells: &mut *$block.cells,
         }
     };
 }
 
-/// `out` = Σ F²·F_latt² over the combinations, over the scales of both.
+/// `out` = Σ F²·F_latt² over the combinations, over the scales of both: G vectors together, so that none waits for itself,
+/// then one by one.
 #[inline(always)]
-pub(crate) fn plain<V: Lanes, S: Shape, F: Factor<V, G>, const G: usize, const K: usize, const A: usize>(
+pub(crate) fn plain<
+    V: Lanes,
+    S: Shape,
+    F: Factor<V, G>,
+    F1: Factor<V, 1>,
+    const G: usize,
+    const K: usize,
+    const A: usize,
+>(
     terms: &Terms<V::Real>,
     combos: Combos<V::Real, K, A>,
     block: &mut Block<V::Real, K>,
     out: &mut [V::Real],
 ) {
-    let mut factor = F::new(&terms.table);
     let mut at = 0;
+    let mut factor = F::new(&terms.table, block.covered);
     while at + G * V::LANES <= out.len() {
-        let coordinates = load::<V, G, K>(&block.coordinates, at);
-        let mut pixels = pixels!(block, at / V::LANES, G);
-        let mut sum = [V::of(0.0); G];
-        for (coefficients, start) in combos.coefficients.iter().zip(combos.starts) {
-            let point = Point { coefficients, start, coordinates: &coordinates, at };
-            let mut squares = S::squares(&terms.lattice, &point, &mut factor);
-            if !(S::CAN_VANISH && terms.dry) {
-                squares.vanished = [0; G];
-            }
-            let weighed = factor.weigh(&terms.table, squares.values, &squares.vanished, &mut pixels);
-            for g in 0..G {
-                sum[g] = sum[g] + weighed[g];
-            }
-        }
-        for g in 0..G {
-            sum[g].store(&mut out[at + g * V::LANES..]);
-        }
+        group::<V, S, F, G, K, A>(terms, combos, block, &mut factor, at, out);
         at += G * V::LANES;
+    }
+    let mut factor = F1::new(&terms.table, block.covered);
+    while G > 1 && at + V::LANES <= out.len() {
+        group::<V, S, F1, 1, K, A>(terms, combos, block, &mut factor, at, out);
+        at += V::LANES;
     }
 }
 
-/// The same where the running sum is multiplied after every term.
+/// The sum of a group.
 #[inline(always)]
-pub(crate) fn running<V: Lanes<Real = f64>, S: Shape, F: Factor<V, G>, const G: usize, const K: usize>(
+fn group<V: Lanes, S: Shape, F: Factor<V, G>, const G: usize, const K: usize, const A: usize>(
+    terms: &Terms<V::Real>,
+    combos: Combos<V::Real, K, A>,
+    block: &mut Block<V::Real, K>,
+    factor: &mut F,
+    at: usize,
+    out: &mut [V::Real],
+) {
+    let coordinates = load::<V, G, K>(&block.coordinates, at);
+    let mut pixels = pixels!(block, at / V::LANES, G);
+    let mut sum = [V::of(0.0); G];
+    for (coefficients, start) in combos.coefficients.iter().zip(combos.starts) {
+        let point = Point { coefficients, start, coordinates: &coordinates, at };
+        let mut squares = S::squares(&terms.lattice, &point, factor);
+        if !(S::CAN_VANISH && terms.dry) {
+            squares.vanished = [0; G];
+        }
+        let weighed = factor.weigh(&terms.table, squares.values, &squares.vanished, &mut pixels);
+        for g in 0..G {
+            sum[g] = sum[g] + weighed[g];
+        }
+    }
+    for g in 0..G {
+        sum[g].store(&mut out[at + g * V::LANES..]);
+    }
+}
+
+/// The same where the running sum is multiplied after every term. One vector after another: terms of the next
+/// combinations can be computed while the sum waits.
+#[inline(always)]
+pub(crate) fn running<V: Lanes<Real = f64>, S: Shape, F: Factor<V, 1>, const K: usize>(
     terms: &Terms<f64>,
     combos: Combos<f64, K, 1>,
     block: &mut Block<f64, K>,
     running: &mut Running,
 ) {
-    let mut factor = F::new(&terms.table);
+    let mut factor = F::new(&terms.table, block.covered);
     let mut at = 0;
-    while at + G * V::LANES <= running.sum.len() {
-        let coordinates = load::<V, G, K>(&block.coordinates, at);
-        let mut pixels = pixels!(block, at / V::LANES, G);
-        let [mut sum] = load::<V, G, 1>(&[&*running.sum], at);
-        let [weight, multiplier] = load::<V, G, 2>(&[running.weight, running.factor], at);
+    while at + V::LANES <= running.sum.len() {
+        let coordinates = load::<V, 1, K>(&block.coordinates, at);
+        let mut pixels = pixels!(block, at / V::LANES, 1);
+        let mut sum = V::load(&running.sum[at..]);
+        let (weight, multiplier) = (V::load(&running.weight[at..]), V::load(&running.factor[at..]));
         for (coefficients, start) in combos.coefficients.iter().zip(combos.starts) {
             let point = Point { coefficients, start, coordinates: &coordinates, at };
-            let mut squares = S::squares(&terms.lattice, &point, &mut factor);
-            if !(S::CAN_VANISH && terms.dry) {
-                squares.vanished = [0; G];
-            }
-            let weighed = factor.weigh(&terms.table, squares.values, &squares.vanished, &mut pixels);
-            for g in 0..G {
-                let next = weight[g].mul_add(weighed[g], sum[g]) * multiplier[g];
-                sum[g] = V::select(V::mask(squares.vanished[g]), sum[g], next);
-            }
+            let squares = S::squares(&terms.lattice, &point, &mut factor);
+            let vanished = if S::CAN_VANISH && terms.dry { squares.vanished } else { [0] };
+            let [weighed] = factor.weigh(&terms.table, squares.values, &vanished, &mut pixels);
+            let next = weight.mul_add(weighed, sum) * multiplier;
+            sum = V::select(V::mask(vanished[0]), sum, next);
         }
-        for g in 0..G {
-            sum[g].store(&mut running.sum[at + g * V::LANES..]);
-        }
-        at += G * V::LANES;
+        sum.store(&mut running.sum[at..]);
+        at += V::LANES;
     }
 }

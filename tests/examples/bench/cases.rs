@@ -18,6 +18,8 @@ pub(crate) struct Case {
     pub(crate) counted_kernels: u32,
     /// nanoBragg's instructions at `counted`, in millions (gcc -O3, callgrind, whole process, one thread).
     pub(crate) nanobragg_millions: Option<f64>,
+    /// nanoBragg's pixel loop at `full` on one thread of another machine (2.95 GHz, gcc -O3), in milliseconds.
+    pub(crate) nanobragg_ms: f64,
 }
 
 const CELL: &str = "-cell 100 100 100 90 90 90 -lambda 6.2 -distance 100 -pixel 0.1";
@@ -33,6 +35,7 @@ pub(crate) const CASES: [Case; 5] = [
         counted: 256,
         counted_kernels: 512,
         nanobragg_millions: Some(88.0),
+        nanobragg_ms: 2338.0,
     },
     Case {
         name: "W2",
@@ -43,6 +46,7 @@ pub(crate) const CASES: [Case; 5] = [
         counted: 64,
         counted_kernels: 256,
         nanobragg_millions: Some(159.0),
+        nanobragg_ms: 4461.0,
     },
     Case {
         name: "W3",
@@ -53,6 +57,7 @@ pub(crate) const CASES: [Case; 5] = [
         counted: 32,
         counted_kernels: 128,
         nanobragg_millions: Some(156.0),
+        nanobragg_ms: 15477.0,
     },
     Case {
         name: "W4",
@@ -63,6 +68,7 @@ pub(crate) const CASES: [Case; 5] = [
         counted: 32,
         counted_kernels: 128,
         nanobragg_millions: None,
+        nanobragg_ms: 5102.0,
     },
     Case {
         name: "W5",
@@ -73,6 +79,7 @@ pub(crate) const CASES: [Case; 5] = [
         counted: 32,
         counted_kernels: 128,
         nanobragg_millions: None,
+        nanobragg_ms: 11457.0,
     },
 ];
 

@@ -133,12 +133,34 @@ pub(crate) trait Lanes:
     fn eq(self, other: Self) -> Self::Mask;
     /// `yes` where the mask is set, else `no`.
     fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
+    /// The mask of all lanes.
+    const ALL: u32 = ((1_u64 << Self::LANES) - 1) as u32;
     /// The mask whose bit i is lane i.
     fn mask(bits: u32) -> Self::Mask;
     /// 2ⁿ for whole n within the exponents of the type.
     fn power_of_two(n: Self) -> Self;
     /// `table[index]` for whole numbers `index` where the mask is set and the index is inside; else `otherwise`.
     fn gather(table: &[Self::Real], index: Self, mask: Self::Mask, otherwise: Self) -> Self;
+
+    /// The first lane.
+    #[inline(always)]
+    fn first(self) -> Self::Real {
+        let mut lanes = [Self::Real::default(); 16];
+        self.store(&mut lanes);
+        lanes[0]
+    }
+
+    /// What it is away from the nearest whole number; either way at halves.
+    #[inline(always)]
+    fn from_nearest(self) -> Self {
+        self - (self - Self::of(0.5)).ceil()
+    }
+
+    /// A positive number with the sign of another.
+    #[inline(always)]
+    fn with_sign_of(self, other: Self) -> Self {
+        Self::select(other.lt(Self::of(0.0)), Self::of(0.0) - self, self)
+    }
 
     /// From an f64.
     #[inline(always)]

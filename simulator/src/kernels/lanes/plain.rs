@@ -172,6 +172,11 @@ macro_rules! lanes {
             }
 
             #[inline(always)]
+            fn first(self) -> $real {
+                self.0[0]
+            }
+
+            #[inline(always)]
             fn abs(self) -> Self {
                 self.map($real::abs)
             }

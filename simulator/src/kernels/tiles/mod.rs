@@ -115,11 +115,13 @@ pub(crate) struct Buffers<T> {
     fast: Vec<f64>,
     values: Vec<T>,
     scratch: Scratch<T>,
+    /// The tile's pixels, for whoever calls.
+    pub(crate) sums: Vec<T>,
 }
 
 impl<T: Real> Default for Buffers<T> {
     fn default() -> Buffers<T> {
-        Buffers { fast: Vec::new(), values: Vec::new(), scratch: Scratch::default() }
+        Buffers { fast: Vec::new(), values: Vec::new(), scratch: Scratch::default(), sums: Vec::new() }
     }
 }
 

@@ -7,7 +7,19 @@ use super::*;
 
 /// Comparisons and rounding of AVX2.
 macro_rules! narrow {
-    ($mask:ident, $ceil:ident, $andnot:ident, $splat:ident, $cmp:ident, $blend:ident) => {
+    ($mask:ident, $ceil:ident, $andnot:ident, $splat:ident, $cmp:ident, $blend:ident, $first:ident, $and:ident, $or:ident) => {
+        #[inline(always)]
+        fn first(self) -> Self::Real {
+            // SAFETY: as above.
+            unsafe { $first(self.0) }
+        }
+
+        #[inline(always)]
+        fn with_sign_of(self, other: Self) -> Self {
+            // SAFETY: as above.
+            Self(unsafe { $or(self.0, $and($splat(-0.0), other.0)) })
+        }
+
         #[inline(always)]
         fn ceil(self) -> Self {
             // SAFETY: as above.
@@ -60,7 +72,17 @@ impl Lanes for F64x4 {
         _mm256_fnmadd_pd,
         _mm256_sqrt_pd
     );
-    narrow!(Signs4, _mm256_round_pd, _mm256_andnot_pd, _mm256_set1_pd, _mm256_cmp_pd, _mm256_blendv_pd);
+    narrow!(
+        Signs4,
+        _mm256_round_pd,
+        _mm256_andnot_pd,
+        _mm256_set1_pd,
+        _mm256_cmp_pd,
+        _mm256_blendv_pd,
+        _mm256_cvtsd_f64,
+        _mm256_and_pd,
+        _mm256_or_pd
+    );
 
     #[inline(always)]
     fn rsqrt(self) -> Self {
@@ -114,7 +136,17 @@ impl Lanes for F32x8 {
         _mm256_fnmadd_ps,
         _mm256_sqrt_ps
     );
-    narrow!(Signs8, _mm256_round_ps, _mm256_andnot_ps, _mm256_set1_ps, _mm256_cmp_ps, _mm256_blendv_ps);
+    narrow!(
+        Signs8,
+        _mm256_round_ps,
+        _mm256_andnot_ps,
+        _mm256_set1_ps,
+        _mm256_cmp_ps,
+        _mm256_blendv_ps,
+        _mm256_cvtss_f32,
+        _mm256_and_ps,
+        _mm256_or_ps
+    );
 
     /// 11 bits from the instruction, then one step of Newton's.
     #[inline(always)]

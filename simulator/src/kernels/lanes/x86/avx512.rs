@@ -7,7 +7,26 @@ use super::*;
 
 /// Comparisons and rounding of AVX-512.
 macro_rules! wide {
-    ($mask:ident, $bits:ident, $ceil:ident, $abs:ident, $cmp:ident, $blend:ident) => {
+    ($mask:ident, $bits:ident, $ceil:ident, $abs:ident, $cmp:ident, $blend:ident, $first:ident, $splat:ident, $and:ident,
+     $or:ident, $reduce:ident) => {
+        #[inline(always)]
+        fn from_nearest(self) -> Self {
+            // SAFETY: as above.
+            Self(unsafe { $reduce::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(self.0) })
+        }
+
+        #[inline(always)]
+        fn first(self) -> Self::Real {
+            // SAFETY: as above.
+            unsafe { $first(self.0) }
+        }
+
+        #[inline(always)]
+        fn with_sign_of(self, other: Self) -> Self {
+            // SAFETY: as above.
+            Self(unsafe { $or(self.0, $and($splat(-0.0), other.0)) })
+        }
+
         #[inline(always)]
         fn ceil(self) -> Self {
             // SAFETY: as above.
@@ -65,7 +84,19 @@ impl Lanes for F64x8 {
         _mm512_fnmadd_pd,
         _mm512_sqrt_pd
     );
-    wide!(Bits8, u8, _mm512_roundscale_pd, _mm512_abs_pd, _mm512_cmp_pd_mask, _mm512_mask_blend_pd);
+    wide!(
+        Bits8,
+        u8,
+        _mm512_roundscale_pd,
+        _mm512_abs_pd,
+        _mm512_cmp_pd_mask,
+        _mm512_mask_blend_pd,
+        _mm512_cvtsd_f64,
+        _mm512_set1_pd,
+        _mm512_and_pd,
+        _mm512_or_pd,
+        _mm512_reduce_pd
+    );
 
     /// 14 bits from the instruction, then one step of third order: 1/√x = y(1 + e/2 + 3e²/8 + 5e³/16 …), e = 1 − xy².
     #[inline(always)]
@@ -111,7 +142,19 @@ impl Lanes for F32x16 {
         _mm512_fnmadd_ps,
         _mm512_sqrt_ps
     );
-    wide!(Bits16, u16, _mm512_roundscale_ps, _mm512_abs_ps, _mm512_cmp_ps_mask, _mm512_mask_blend_ps);
+    wide!(
+        Bits16,
+        u16,
+        _mm512_roundscale_ps,
+        _mm512_abs_ps,
+        _mm512_cmp_ps_mask,
+        _mm512_mask_blend_ps,
+        _mm512_cvtss_f32,
+        _mm512_set1_ps,
+        _mm512_and_ps,
+        _mm512_or_ps,
+        _mm512_reduce_ps
+    );
 
     /// 14 bits from the instruction, then one step of Newton's.
     #[inline(always)]

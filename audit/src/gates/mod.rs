@@ -1,7 +1,18 @@
 //! Gates: a metric, a limit, a direction, a reason. A gate passes only on proof: an absent or NaN value blocks.
 
-use crate::metrics::Comparison;
+mod change;
+mod defaults;
+
+pub use change::{Change, changed, parse};
+pub use defaults::{contract, defaults};
+
+use crate::metrics::{self, Comparison};
 use serde::{Deserialize, Serialize};
+
+/// The contract's correlation.
+pub const CORRELATION: &str = "correlation";
+/// |sum ratio − 1|.
+pub const SUM_RATIO_ERROR: &str = "|sum_ratio - 1|";
 
 /// Which side of the limit passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +35,12 @@ pub struct Gate {
     pub direction: Direction,
     /// Why the limit has this value.
     pub reason: String,
+    /// Where a person changed it (`audit.toml`, `--gate`, a suite); absent for the limits that ship.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub changed_by: Option<String>,
+    /// The limit that ships, where a person changed it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub shipped_limit: Option<f64>,
 }
 
 /// A gate with the value it met.
@@ -38,6 +55,13 @@ pub struct Outcome {
     pub passed: bool,
     /// How far the value is on the wrong side of the limit; absent when it passes or is undefined.
     pub deficit: Option<f64>,
+    /// How many times as large the miss could be before the gate blocks (the miss of a correlation is its distance
+    /// to 1); below 1 when it blocks; absent when there is no miss, or nothing is defined.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub margin: Option<f64>,
+    /// The limit at which it would have passed, two digits; absent when it passes or is undefined.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub would_pass_at: Option<f64>,
     /// A remark, such as why an undefined value passes.
     pub note: Option<String>,
 }
@@ -76,31 +100,6 @@ impl Verdict {
     }
 }
 
-/// Metric names that gates know.
-pub const CORRELATION: &str = "correlation";
-/// |sum ratio − 1|.
-pub const SUM_RATIO_ERROR: &str = "|sum_ratio - 1|";
-
-/// The two gates of the contract.
-#[must_use]
-pub fn contract() -> Vec<Gate> {
-    vec![
-        Gate {
-            metric: CORRELATION.into(),
-            limit: 0.999,
-            direction: Direction::AtLeast,
-            reason: "the contract: below it the images differ by more than rounding can explain".into(),
-        },
-        Gate {
-            metric: SUM_RATIO_ERROR.into(),
-            limit: 5e-3,
-            direction: Direction::AtMost,
-            reason: "the contract: total photons within half a percent, which a correlation cannot see"
-                .into(),
-        },
-    ]
-}
-
 /// Puts a comparison through the gates.
 ///
 /// Non-finite values are `NotComparable`. An undefined metric (a constant image, a zero sum) passes only when the
@@ -116,33 +115,84 @@ pub fn judge(gates: &[Gate], comparison: &Comparison) -> (Verdict, Vec<Outcome>)
 }
 
 fn outcome(gate: &Gate, comparison: &Comparison) -> Outcome {
-    let actual = match gate.metric.as_str() {
-        CORRELATION => comparison.correlation,
-        SUM_RATIO_ERROR => comparison.sum_ratio.map(|ratio| (ratio - 1.0).abs()),
-        _ => None,
+    let metric = metrics::metric(&gate.metric);
+    let actual = metric.and_then(|m| m.of(comparison));
+    let mut out = Outcome {
+        gate: gate.clone(),
+        actual,
+        passed: false,
+        deficit: None,
+        margin: None,
+        would_pass_at: None,
+        note: None,
     };
-    let (mut passed, mut deficit, mut note) = (false, None, None);
     match actual {
         Some(value) => {
             // written so that NaN is on no passing side
-            passed = match gate.direction {
+            out.passed = match gate.direction {
                 Direction::AtLeast => value >= gate.limit,
                 Direction::AtMost => value <= gate.limit,
             };
-            if !passed {
-                deficit = Some(match gate.direction {
-                    Direction::AtLeast => gate.limit - value,
-                    Direction::AtMost => value - gate.limit,
-                });
+            out.margin = margin(gate, value, comparison);
+            if !out.passed {
+                out.deficit = Some((value - gate.limit).abs());
+                out.would_pass_at = would_pass_at(gate.direction, value);
             }
         }
+        None if metric.is_none() => out.note = Some("no such metric".into()),
         None if comparison.differing == 0 && comparison.pixels > 0 => {
-            passed = true;
-            note = Some("undefined for this image; passes because the images are equal bit by bit".into());
+            out.passed = true;
+            out.note =
+                Some("undefined for this image; passes because the images are equal bit by bit".into());
         }
-        None => note = Some("undefined for this image, and the images differ".into()),
+        None => match not_applicable(&gate.metric, comparison) {
+            Some(why) => {
+                out.passed = true;
+                out.note = Some(why.into());
+            }
+            None => out.note = Some("undefined for this image, and the images differ".into()),
+        },
     }
-    Outcome { gate: gate.clone(), actual, passed, deficit, note }
+    out
+}
+
+/// Why a metric has nothing to judge, in both images: not a miss and not a proof. The gates on every pixel still hold.
+fn not_applicable(metric: &str, comparison: &Comparison) -> Option<&'static str> {
+    let x = comparison.extended.as_ref()?;
+    let none = x.peaks.reference == 0 && (x.peaks.candidate == 0 || metric != "peak_precision");
+    if metric.starts_with("peak_") && none && !(metric == "peak_recall" && x.peaks.candidate > 0) {
+        return Some("not judged: no peak stands out here");
+    }
+    if metric == "radial_slope" && x.radial.slope.is_none() {
+        return Some("not judged: fewer than three rings with signal");
+    }
+    None
+}
+
+fn margin(gate: &Gate, value: f64, comparison: &Comparison) -> Option<f64> {
+    let (allowed, miss) = match (gate.metric.as_str(), gate.direction) {
+        (CORRELATION, _) => (1.0 - gate.limit, comparison.one_minus_correlation?),
+        (_, Direction::AtLeast) => (1.0 - gate.limit, 1.0 - value),
+        (_, Direction::AtMost) => (gate.limit, value),
+    };
+    (miss > 0.0 && allowed >= 0.0).then_some(allowed / miss).filter(|m| m.is_finite())
+}
+
+/// The value with two digits, rounded to the side that passes.
+fn would_pass_at(direction: Direction, value: f64) -> Option<f64> {
+    if !value.is_finite() {
+        return None;
+    }
+    // a correlation of 0.99887 is told by its distance to 1
+    let (base, miss, sign) = match direction {
+        Direction::AtLeast => (1.0, 1.0 - value, -1.0),
+        Direction::AtMost => (0.0, value, 1.0),
+    };
+    if miss <= 0.0 {
+        return Some(value);
+    }
+    let unit = 10_f64.powi(miss.log10().floor() as i32 - 1);
+    Some(base + sign * (miss / unit).ceil() * unit)
 }
 
 #[cfg(test)]

@@ -1,0 +1,65 @@
+//! What compilers made of the loops of an inventory.
+//!
+//! - Rust: the workspace is built once more as it is released, in a directory of its own, with its optimised LLVM IR
+//!   (`cargo.rs`, `wrapper.rs`); `ir` reads that and joins it with the sources.
+//! - C: the compiler's vectorisation report, with the flags of the C engine's build (`c.rs`).
+//!
+//! Building takes minutes, so the findings are kept (`record.rs`) and hold as long as no source changes. `rules.rs` says how
+//! they become a status, `overrides.rs` how people overrule them.
+
+mod c;
+mod cargo;
+pub(crate) mod ir;
+mod model;
+pub mod overrides;
+mod record;
+pub mod rules;
+pub mod wrapper;
+
+pub use model::{Code, CodeState, CompilerRun, How, Instance};
+pub use record::Record;
+
+use crate::exit::{AuditError, Result};
+use crate::inventory::{Inventory, Language};
+use crate::progress::Progress;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Asks the compilers about the loops of an inventory's files and keeps what they say.
+///
+/// # Errors
+/// When a Rust workspace does not build, or the findings cannot be kept.
+pub fn collect(
+    inventory: &Inventory,
+    root: &Path,
+    c_flags: &[String],
+    progress: &Progress,
+) -> Result<Record> {
+    let mut record = Record::new();
+    let rust = inventory.files.iter().filter(|f| f.language == Language::Rust);
+    let manifests: BTreeSet<PathBuf> =
+        rust.filter_map(|f| cargo::manifest_above(&root.join(&f.path), root)).collect();
+    let mut done: BTreeSet<PathBuf> = BTreeSet::new();
+    for manifest in manifests {
+        if done.contains(&manifest) {
+            continue;
+        }
+        let built = cargo::build(&manifest, root, "rustc", progress)?;
+        for file in &built.files {
+            record.depends_on(root, file);
+        }
+        done.extend(built.files);
+        record.codes.extend(built.codes);
+        record.runs.push(built.run);
+    }
+    let compiler = std::env::var("CC").ok().filter(|cc| !cc.trim().is_empty()).unwrap_or_else(|| "cc".into());
+    if let Some((run, codes)) = c::report(inventory, root, &compiler, c_flags, progress) {
+        for file in inventory.files.iter().filter(|f| f.language == Language::C) {
+            record.depends_on(root, Path::new(&file.path));
+        }
+        record.codes.extend(codes);
+        record.runs.push(run);
+    }
+    record.write(root).map_err(|e| AuditError::failed(Record::place(root).display(), e))?;
+    Ok(record)
+}

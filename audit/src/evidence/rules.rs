@@ -1,0 +1,184 @@
+//! How evidence and heat become a status. The rules, in this order:
+//!
+//! 1. A person's word (`loops.toml`) wins; it is shown with its name and reason.
+//! 2. What needs no work by the kind of its source (tests, build scripts, loops that run once) is `safe`.
+//! 3. `vectorized`: the compiler's evidence shows vector code in every instance that has code.
+//! 4. With heat, that is a measured self share: under 1 % a loop is `safe` (cold by measurement); from 1 % on it is `todo`
+//!    when the evidence says scalar or partly vector, and `uncertain` when the instances differ or there is no evidence.
+//!    A loop that was compiled for several instruction sets is judged by the instances that this processor's choice runs.
+//! 5. Without heat everything else is `uncertain`; the evidence text says what is known.
+
+use super::model::{Code, CodeState, How};
+use crate::inventory::{Loop, Priority, Status};
+
+/// Self share from which a loop is worth work, percent.
+pub const WARM_PCT: f64 = 1.0;
+/// Self share from which its priority is HIGH, percent.
+pub const HOT_PCT: f64 = 10.0;
+
+/// Of a loop in a file that a compiler run covers, and that the run did not show.
+pub(crate) const NO_CODE: &str =
+    "no machine code in the release build: a generic function that nothing instantiates, unused, or removed";
+
+/// Rank by measured self time.
+#[must_use]
+pub fn priority(self_pct: f64) -> Priority {
+    match self_pct {
+        share if share >= HOT_PCT => Priority::High,
+        share if share >= WARM_PCT => Priority::Medium,
+        _ => Priority::Low,
+    }
+}
+
+/// Status and evidence of a loop from its code alone.
+#[must_use]
+pub fn from_code(code: &Code) -> (Status, String) {
+    let text = describe(code);
+    match code.state {
+        CodeState::Vector => (Status::Vectorized, text),
+        _ => (Status::Uncertain, text),
+    }
+}
+
+/// Status and evidence of a loop once its self share is known.
+#[must_use]
+pub fn with_heat(found: &Loop, self_pct: f64, register_bits: u32) -> (Status, String) {
+    let decided = found.person.is_some() || matches!(found.status, Status::Safe | Status::Vectorized);
+    if decided {
+        return (found.status, found.evidence.clone());
+    }
+    let state = found.code.as_ref().map(|code| code.state_on(register_bits));
+    let status = match state {
+        _ if self_pct.is_nan() => found.status,
+        _ if self_pct < WARM_PCT => {
+            return (
+                Status::Safe,
+                format!(
+                    "cold by measurement: {self_pct:.2} % self time, below {WARM_PCT} %; {}",
+                    found.evidence
+                ),
+            );
+        }
+        Some(CodeState::Scalar | CodeState::Partial) => Status::Todo,
+        Some(CodeState::Vector) => Status::Vectorized,
+        None if found.status == Status::Todo => Status::Todo,
+        _ => Status::Uncertain,
+    };
+    (status, found.evidence.clone())
+}
+
+/// The evidence in a sentence.
+#[must_use]
+pub fn describe(code: &Code) -> String {
+    let instances: u32 = code.instances.iter().map(|(_, n)| n).sum();
+    let counts: Vec<String> = code.instances.iter().map(|(s, n)| format!("{n} {}", s.name())).collect();
+    let mut text = match code.state {
+        CodeState::Vector => "vector code".to_string(),
+        CodeState::Partial => {
+            let share = code.share_pct.map(|s| format!(", {s} % of its arithmetic")).unwrap_or_default();
+            format!("partly vector code{share}")
+        }
+        CodeState::Scalar => "scalar code".to_string(),
+        CodeState::Mixed => format!("mixed: {instances} instances, {}", counts.join(", ")),
+        CodeState::Unknown => "code without its loop".to_string(),
+    };
+    if let (Some(bits), Some(lanes), Some(element)) = (code.bits, code.lanes, &code.element)
+        && code.state != CodeState::Scalar
+    {
+        text.push_str(&format!(", {lanes} lanes of {element} ({bits} bits)"));
+    } else if let Some(bits) = code.bits.filter(|_| code.state != CodeState::Scalar) {
+        text.push_str(&format!(", {bits} bits"));
+    }
+    match code.how {
+        Some(How::LoopVectorizer) => text.push_str(", made by the loop vectorizer"),
+        Some(How::VectorTypes) => text.push_str(", by vector types"),
+        Some(How::Unrolled) => text.push_str(", no loop left"),
+        None => {}
+    }
+    if instances > 1 && code.state != CodeState::Mixed {
+        text.push_str(&format!(", {instances} instances"));
+    }
+    if code.state == CodeState::Mixed && code.levels.len() > 1 {
+        let levels: Vec<String> =
+            code.levels.iter().map(|(bits, s)| format!("{} with {bits}-bit registers", s.name())).collect();
+        text.push_str(&format!(" ({})", levels.join(", ")));
+    }
+    if let Some(reason) = code.reason.as_ref().filter(|_| code.state != CodeState::Vector) {
+        text.push_str(&format!(": {reason}"));
+    }
+    text.push_str(&format!(" [{}]", code.run));
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::Instance;
+    use crate::inventory::Inventory;
+
+    fn code(states: &[(u32, CodeState)]) -> Code {
+        let instance = |(registers, state): &(u32, CodeState)| Instance {
+            function: format!("f{registers}"),
+            state: *state,
+            how: None,
+            registers: Some(*registers),
+            bits: (*state != CodeState::Scalar).then_some(*registers),
+            lanes: (*state != CodeState::Scalar).then_some(registers / 64),
+            element: Some("f64".into()),
+            share_pct: None,
+            flops: 1,
+            bytes: 8,
+            reason: (*state == CodeState::Scalar).then(|| "it calls `g`".to_string()),
+        };
+        Code::of(states.iter().map(instance).collect(), 0, "rustc").unwrap()
+    }
+
+    /// The table of the rules.
+    #[test]
+    fn evidence_and_heat_make_a_status() {
+        use CodeState::{Mixed, Partial, Scalar, Unknown, Vector};
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("a.rs"), "fn f() { loop { g() } }").unwrap();
+        let plain = Inventory::scan(dir.path(), &[]).unwrap().loops.remove(0);
+        let with = |states: &[(u32, CodeState)], share: f64| {
+            let mut one = plain.clone();
+            if !states.is_empty() {
+                let code = code(states);
+                (one.status, one.evidence) = from_code(&code);
+                one.code = Some(code);
+            }
+            with_heat(&one, share, 256).0
+        };
+        assert_eq!(with(&[(128, Vector)], 50.0), Status::Vectorized);
+        assert_eq!(with(&[(128, Vector)], 0.1), Status::Vectorized);
+        assert_eq!(with(&[(128, Scalar)], 1.0), Status::Todo);
+        assert_eq!(with(&[(128, Partial)], 1.0), Status::Todo);
+        assert_eq!(with(&[(128, Scalar)], 0.99), Status::Safe, "cold by measurement");
+        assert_eq!(with(&[(128, Scalar)], f64::NAN), Status::Uncertain, "no heat is no cold");
+        assert_eq!(with(&[(128, Unknown)], 5.0), Status::Uncertain);
+        assert_eq!(with(&[], 5.0), Status::Uncertain);
+        assert_eq!(with(&[(128, Vector), (128, Scalar)], 5.0), Status::Uncertain);
+        // this processor has registers of 256 bits: what runs here is known
+        assert_eq!(with(&[(512, Scalar), (256, Vector), (128, Scalar)], 5.0), Status::Vectorized);
+        assert_eq!(with(&[(512, Vector), (256, Scalar), (128, Vector)], 5.0), Status::Todo);
+        assert_eq!(code(&[(128, Vector), (128, Scalar)]).state, Mixed);
+        assert_eq!(
+            (priority(10.0), priority(1.0), priority(0.99)),
+            (Priority::High, Priority::Medium, Priority::Low)
+        );
+    }
+
+    #[test]
+    fn the_text_names_what_is_known() {
+        let text = describe(&code(&[(512, CodeState::Vector), (128, CodeState::Scalar)]));
+        for part in [
+            "mixed: 2 instances, 1 vector, 1 scalar",
+            "vector with 512-bit registers",
+            "scalar with 128-bit",
+            "it calls `g`",
+            "[rustc]",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! The gates that ship. The contract says when a port may be believed at all; the others see what those two numbers
+//! cannot.
+//!
+//! How the limits were found: right pairs (f64 engines of different languages, with and without contracted
+//! multiply-adds; f32 against f64; random relative errors of ±1e-5) were measured on all golden cases, and seven
+//! subtle defects too. Each limit lies well above the worst right pair and below the defects that it is there for.
+//! `docs/parity.md` has the table.
+
+use super::{CORRELATION, Direction, Gate, SUM_RATIO_ERROR};
+
+/// The two gates of the contract.
+#[must_use]
+pub fn contract() -> Vec<Gate> {
+    vec![
+        gate(
+            CORRELATION,
+            Direction::AtLeast,
+            0.999,
+            "the contract: below it the images differ by more than rounding can explain",
+        ),
+        gate(
+            SUM_RATIO_ERROR,
+            Direction::AtMost,
+            5e-3,
+            "the contract: total photons within half a percent, which a correlation cannot see",
+        ),
+    ]
+}
+
+/// The contract, and what sees more.
+#[must_use]
+pub fn defaults() -> Vec<Gate> {
+    use Direction::{AtLeast, AtMost};
+    let mut gates = contract();
+    let more = [
+        (
+            "arcsinh_miss",
+            AtMost,
+            1e-5,
+            "weak pixels count as much as strong ones; f32 misses by 1e-8, a background of another height by 1e-3",
+        ),
+        (
+            "dim_miss",
+            AtMost,
+            1e-4,
+            "the brightest 0.1 % cannot hide the rest; f32 misses by 1e-9, weak peaks gone by 1e-3",
+        ),
+        (
+            "relative_l1",
+            AtMost,
+            1e-3,
+            "photons in the wrong place; f32 misplaces 2e-6 of them, ±0.4 % by halves 4e-3",
+        ),
+        (
+            "tile_sum_error",
+            AtMost,
+            1e-3,
+            "no 64-pixel tile may gain or lose photons; f32 is off by 3e-6, ±0.4 % by halves by 4e-3",
+        ),
+        (
+            "tile_l1",
+            AtMost,
+            2e-3,
+            "what cancels within a tile (a checkerboard) or lies in a dim one (a hole); f32 is off by 3e-6",
+        ),
+        (
+            "local_error",
+            AtMost,
+            3e-3,
+            "no pixel may be off by more than 0.3 % of what is around it, however dim; f32 is off by 3.5e-4 at worst",
+        ),
+        (
+            "radial_error",
+            AtMost,
+            1e-3,
+            "polarization, solid angle and absorption change with the distance from the centre; f32 is off by 1e-5",
+        ),
+        ("peak_recall", AtLeast, 1.0, "every peak of the reference is there; rounding takes none away"),
+        ("peak_precision", AtLeast, 1.0, "no peak that the reference has not"),
+        ("peak_offset", AtMost, 5e-3, "peaks do not move; f32 moves them by 1e-3 pixels at worst"),
+        (
+            "peak_intensity_error",
+            AtMost,
+            2e-3,
+            "every single peak keeps its photons; f32 changes them by 1e-4 at worst",
+        ),
+    ];
+    gates.extend(more.map(|(metric, direction, limit, reason)| gate(metric, direction, limit, reason)));
+    gates
+}
+
+fn gate(metric: &str, direction: Direction, limit: f64, reason: &str) -> Gate {
+    Gate {
+        metric: metric.into(),
+        limit,
+        direction,
+        reason: reason.into(),
+        changed_by: None,
+        shipped_limit: None,
+    }
+}

@@ -1,0 +1,9 @@
+//! Phase C: what someone needs to change one loop: `design.md`, and a bench that runs its stage alone.
+
+mod bench;
+mod design;
+mod roofline;
+
+pub use bench::{Stage, files as bench_files};
+pub use design::{Packet, design};
+pub use roofline::{Machine, Roofline};

@@ -1,0 +1,197 @@
+//! `bisect` on a repository of 64 commits with a fault in one, some of which do not build; killed half-way; one step for git.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use bragg_tests::audits::PASS;
+use bragg_tests::c_copies::{MAIN, engine};
+use bragg_tests::processes;
+use bragg_tests::programs::{Ran, binary, run, spawn, temporary_folder};
+use serde_json::Value;
+
+const COMMITS: usize = 64;
+const CASE: &str = "-default_F 100 -cell 70 80 90 85 95 100 -misset 10 20 30 -N 4 -lambda 1 -distance 100 -detpixels 32 -pixel 1 -oversample 1";
+
+fn git(dir: &Path, args: &[&str]) -> String {
+    let out = Command::new("git")
+        .arg("-C")
+        .arg(dir)
+        .args([
+            "-c",
+            "user.name=T",
+            "-c",
+            "user.email=t@example.org",
+            "-c",
+            "commit.gpgsign=false",
+            "-c",
+            "init.defaultBranch=main",
+        ])
+        .args(args)
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .stdin(Stdio::null())
+        .output()
+        .expect("git");
+    assert!(out.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&out.stderr));
+    String::from_utf8_lossy(&out.stdout).trim().to_owned()
+}
+
+/// A repository whose `build` puts an engine together: commit 0 and 64 more, bad from `first` on, broken where `broken` says.
+struct Repository {
+    dir: tempfile::TempDir,
+    commits: Vec<String>,
+    runs: PathBuf,
+}
+
+fn repository(first: usize, broken: impl Fn(usize) -> bool) -> Repository {
+    let dir = temporary_folder();
+    let engines = dir.path().join("engines");
+    let right = engine(&engines.join("right"), None, MAIN);
+    let wrong = engine(
+        &engines.join("wrong"),
+        Some(("lattice.h", "sin(PI * N * h) / below", "sin(PI * (N - 1.0) * h) / below")),
+        MAIN,
+    );
+    let runs = dir.path().join("runs");
+    std::fs::write(&runs, "").expect("the count");
+    let tree = dir.path().join("a repository");
+    std::fs::create_dir(&tree).expect("the repository");
+    git(&tree, &["init", "--quiet"]);
+    let mut commits = Vec::new();
+    for i in 0..=COMMITS {
+        let target = if i >= first { &wrong } else { &right };
+        // every run of the engine leaves a line; the engine itself is the C engine
+        let wrapper =
+            format!("#!/bin/sh\necho x >> '{}'\nexec '{}' \"$@\"\n", runs.display(), target.display());
+        let build = if broken(i) {
+            "#!/bin/sh\necho 'syntax error in line 7' >&2\nexit 1\n".to_owned()
+        } else {
+            "#!/bin/sh\nset -eu\ncp engine.in engine\nchmod +x engine\n".to_owned()
+        };
+        std::fs::write(tree.join("engine.in"), wrapper).expect("engine.in");
+        std::fs::write(tree.join("build"), build).expect("build");
+        std::fs::write(tree.join("notes.txt"), format!("change {i}\n")).expect("notes.txt");
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(tree.join("build"), mode).expect("executable");
+        git(&tree, &["add", "-A"]);
+        git(&tree, &["commit", "--quiet", "-m", &format!("change number {i}")]);
+        commits.push(git(&tree, &["rev-parse", "HEAD"]));
+    }
+    Repository { dir, commits, runs }
+}
+
+impl Repository {
+    fn words(&self) -> Vec<String> {
+        let tree = self.dir.path().join("a repository").to_string_lossy().into_owned();
+        let reports = self.dir.path().join("reports").to_string_lossy().into_owned();
+        let mut words: Vec<String> = [
+            "bisect",
+            "--json",
+            "--reports",
+            &reports,
+            "--repository",
+            &tree,
+            "--build",
+            "./build",
+            "--program",
+            "engine",
+        ]
+        .map(str::to_owned)
+        .to_vec();
+        words.extend([
+            "--good".into(),
+            self.commits[0].clone(),
+            "--bad".into(),
+            self.commits[COMMITS].clone(),
+            "--".into(),
+        ]);
+        words.extend(CASE.split(' ').map(str::to_owned));
+        words
+    }
+
+    fn bisect(&self) -> Ran {
+        run(&binary("bragg-audit"), &self.words(), self.dir.path())
+    }
+
+    fn runs(&self) -> usize {
+        std::fs::read_to_string(&self.runs).expect("the count").lines().count()
+    }
+}
+
+fn found(ran: &Ran) -> String {
+    ran.expect_code(PASS);
+    let value: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|e| panic!("{e}: {ran}"));
+    value["found"].as_str().unwrap_or_else(|| panic!("found: {ran}")).to_owned()
+}
+
+/// 2 × ⌈log₂ 64⌉ + 2.
+const MOST_RUNS: usize = 14;
+
+#[test]
+fn the_commit_is_named_over_some_that_do_not_build() {
+    let first = 41;
+    let repo = repository(first, |i| (20..38).contains(&i) || (i % 7 == 3 && i != COMMITS && i != first));
+    let ran = repo.bisect();
+    assert_eq!(found(&ran), repo.commits[first], "{ran}");
+    assert!(repo.runs() <= MOST_RUNS, "{} runs", repo.runs());
+    let value: Value = serde_json::from_str(&ran.stdout).expect("JSON");
+    assert!(value["summary"].as_str().is_some_and(|s| s.contains("change number 41")), "{value:#}");
+    let folder = Path::new(value["folder"].as_str().expect("the folder"));
+    let report = std::fs::read_to_string(folder.join("bisect.md")).expect("bisect.md");
+    for word in ["change number 41", "engine.in", "+exec", "syntax error"] {
+        assert!(report.contains(word), "{word} is not in\n{report}");
+    }
+    let log = std::fs::read_to_string(folder.join("bisect.log")).expect("bisect.log");
+    assert!(log.contains("first bad commit") && log.contains("skip"), "{log}");
+    // no work tree is left, and the same command line has nothing to do
+    assert_eq!(git(&repo.dir.path().join("a repository"), &["worktree", "list"]).lines().count(), 1);
+    let before = repo.runs();
+    assert_eq!(found(&repo.bisect()), repo.commits[first]);
+    assert_eq!(repo.runs(), before);
+}
+
+#[test]
+fn a_killed_search_goes_on() {
+    let first = 9;
+    let repo = repository(first, |i| i == 30);
+    let mut command = Command::new(binary("bragg-audit"));
+    command.args(repo.words()).current_dir(repo.dir.path());
+    let mut child = spawn(&mut command);
+    // half of the runs, then the end at once
+    let patience = std::time::Instant::now();
+    while repo.runs() < 7 && child.try_wait().expect("the child").is_none() {
+        assert!(patience.elapsed().as_secs() < 300, "no progress");
+        std::thread::yield_now();
+    }
+    processes::signal_group(child.id(), libc::SIGKILL);
+    child.wait().expect("the child ends");
+    let killed_after = repo.runs();
+    assert_eq!(found(&repo.bisect()), repo.commits[first]);
+    // the run that was under way is lost, and no other
+    assert!(repo.runs() <= MOST_RUNS + 1, "{} runs, killed after {killed_after}", repo.runs());
+    assert_eq!(git(&repo.dir.path().join("a repository"), &["worktree", "list"]).lines().count(), 1);
+}
+
+#[test]
+fn one_step_speaks_gits_language() {
+    let repo = repository(2, |i| i == 3);
+    let tree = repo.dir.path().join("a repository");
+    let step = |commit: usize, program: &str, case: &str| {
+        git(&tree, &["checkout", "--quiet", "--force", &repo.commits[commit]]);
+        let reports = repo.dir.path().join("reports").to_string_lossy().into_owned();
+        let mut words: Vec<&str> =
+            vec!["bisect", "--step", "--reports", &reports, "--build", "./build", "--program", program, "--"];
+        words.extend(case.split(' '));
+        run(&binary("bragg-audit"), &words, &tree).code()
+    };
+    assert_eq!((step(0, "engine", CASE), step(2, "engine", CASE), step(3, "engine", CASE)), (0, 1, 125));
+    assert_eq!(step(0, "no-such-engine", CASE), 125);
+    assert_eq!(step(0, "engine", "-hkl no-such.hkl -cell 70"), 128);
+}
+
+#[test]
+fn ends_that_are_not_what_they_were_said_to_be() {
+    let repo = repository(0, |_| false);
+    let ran = repo.bisect();
+    ran.expect_code(2);
+    assert!(ran.stderr.contains("--good") && ran.stderr.contains("passes"), "{ran}");
+}
