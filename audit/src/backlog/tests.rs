@@ -80,6 +80,7 @@ fn drawn(shares: &[(&str, f64)]) -> Drawn {
         rows,
         stacks: Vec::new(),
         problems: Vec::new(),
+        stacks: Vec::new(),
     };
     Drawn { inventory, tests, hot }
 }
