@@ -55,11 +55,13 @@ pub fn execute(cli: &Cli) -> Result<Exit> {
         }
         Command::Diagnose(args) => {
             let settings = match phases::diagnose::last_blocked(&ctx, &args.capture)? {
-                Some((stamp, words)) => {
+                Some(last) => {
                     if !ctx.quiet {
-                        eprintln!("diagnosing what blocked {}", short(&ctx, &stamp));
+                        eprintln!("diagnosing what blocked {}", short(&ctx, &last.stamp));
                     }
-                    settings(&ctx, &words)?
+                    let mut settings = settings(&ctx, &last.words)?;
+                    settings.case.name = last.case;
+                    settings
                 }
                 None => settings(&ctx, &args.capture)?,
             };

@@ -4,7 +4,7 @@
 
 use crate::capture::self_check::differing;
 use crate::case::Case;
-use crate::engines::render::{ALLOWED_ENVIRONMENT, Conditions, Rendered};
+use crate::engines::render::{ALLOWED_ENVIRONMENT, Conditions, Inherited, Rendered};
 use crate::engines::{Engine, Kind};
 use crate::formats::{self, Array2, Format, Shape};
 use crate::hash;
@@ -54,7 +54,8 @@ impl Cache {
         more: &[OsString],
         conditions: &Conditions,
     ) -> Option<String> {
-        if !engine.definition.cache || conditions.in_place.is_some() || self.max_bytes == 0 {
+        let own = conditions.in_place.is_none() && matches!(conditions.inherited, Inherited::Allowed);
+        if !engine.definition.cache || !own || self.max_bytes == 0 {
             return None;
         }
         let id = &engine.identity;
@@ -193,7 +194,13 @@ mod tests {
     }
 
     fn conditions() -> Conditions {
-        Conditions { limits: Default::default(), threads: 1, in_place: None, environment: Vec::new() }
+        Conditions {
+            limits: Default::default(),
+            threads: 1,
+            in_place: None,
+            environment: Vec::new(),
+            inherited: Inherited::Allowed,
+        }
     }
 
     fn fill(cache: &Cache, engine: &Engine, word: &str) -> String {

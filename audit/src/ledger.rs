@@ -63,11 +63,14 @@ impl Line {
 
     /// 1 − correlation and sum ratio of every size, to the last digit.
     #[must_use]
-    pub fn figures(&self) -> Vec<(u32, Option<u64>, Option<u64>)> {
+    pub fn figures(&self) -> Vec<Figures> {
         let bits = |v: Option<f64>| v.map(f64::to_bits);
         self.sizes.iter().map(|z| (z.size, bits(z.one_minus_correlation), bits(z.sum_ratio))).collect()
     }
 }
+
+/// Size, 1 − correlation and sum ratio, bit by bit.
+pub type Figures = (u32, Option<u64>, Option<u64>);
 
 /// A lock on a file that holds until it is dropped; other processes wait for it.
 pub struct Lock(std::fs::File);

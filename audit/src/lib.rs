@@ -20,7 +20,6 @@ pub mod gates;
 pub mod hash;
 pub mod hot_loops;
 pub mod image_cache;
-pub mod images;
 pub mod interrupt;
 pub mod inventory;
 pub mod ledger;

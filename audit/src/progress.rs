@@ -2,7 +2,7 @@
 //! quiet.
 
 use indicatif::{ProgressBar, ProgressStyle};
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
 /// Tells a person how far the work is.
@@ -36,7 +36,7 @@ impl Progress {
             bar.inc(1);
             bar.set_message(what.to_owned());
         } else if self.lines {
-            eprintln!("{what} …");
+            say(&format!("{what} …"));
         }
     }
 
@@ -46,18 +46,23 @@ impl Progress {
             bar.inc(1);
             bar.set_message(what.to_owned());
         } else if self.lines {
-            eprintln!("{what}");
+            say(what);
         }
     }
 
     /// A line that stays.
     pub fn note(&self, what: &str) {
         if let Some(bar) = &self.bar {
-            bar.suspend(|| eprintln!("{what}"));
+            bar.suspend(|| say(what));
         } else if self.lines {
-            eprintln!("{what}");
+            say(what);
         }
     }
+}
+
+/// A line on standard error; that nobody reads it any more is no reason to stop.
+fn say(line: &str) {
+    writeln!(std::io::stderr(), "{line}").ok();
 }
 
 impl Drop for Progress {

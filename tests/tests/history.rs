@@ -72,7 +72,7 @@ fn writers_at_once_and_a_kill() {
     let reports = temporary_folder();
     let words = |command: &mut Command| {
         command.current_dir(workspace_root()).args(["inventory", "--quiet", "--reports"]).arg(reports.path());
-        command.arg("simulator/c_engine/lattice.h");
+        command.arg("simulator/c_engine/sum.c");
     };
     let start = || {
         let mut command = Command::new(binary("bragg-audit"));

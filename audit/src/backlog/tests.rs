@@ -78,6 +78,7 @@ fn drawn(shares: &[(&str, f64)]) -> Drawn {
         threshold_pct: 1.0,
         sources: vec![summary],
         rows,
+        stacks: Vec::new(),
         problems: Vec::new(),
     };
     Drawn { inventory, tests, hot }

@@ -139,25 +139,16 @@ fn norm(v: &[f64]) -> f64 {
 
 /// Irregular differences of the size of single-precision rounding.
 fn is_single_precision(d: &Divergence) -> bool {
-    if !(d.largest <= SINGLE) || d.name == "image" {
+    if d.largest > SINGLE || d.largest.is_nan() || d.name == "image" {
         return false;
     }
-    let signs: Vec<bool> = d
-        .pairs
-        .iter()
-        .flat_map(|p| p.reference.iter().zip(&p.candidate))
-        .filter(|(r, c)| r != c)
-        .map(|(r, c)| c > r)
-        .collect();
     let rounded = d
         .pairs
         .iter()
         .filter(|p| p.difference > 0.0)
         .flat_map(|p| &p.candidate)
         .all(|c| f64::from(*c as f32) == *c);
-    rounded
-        || (constant_ratio(d).is_none() && signs.contains(&true) && signs.contains(&false))
-        || constant_ratio(d).is_none()
+    rounded || constant_ratio(d).is_none()
 }
 
 /// Step counts of the case, from the reference's traces.
@@ -328,7 +319,7 @@ fn axes(d: &Divergence, traces: &[(Trace, Trace)], ratio: Option<String>) -> Ver
             .and_then(|(t, _)| t.get("phi", &p.at))
             .is_some_and(|phi| phi == [0.0])
     };
-    if d.pairs.iter().any(|p| at_rest(p)) && !d.pairs.iter().filter(differs).any(at_rest) {
+    if d.pairs.iter().any(at_rest) && !d.pairs.iter().filter(differs).any(at_rest) {
         return say(Class::Phi, "the cell differs where phi is not 0 and agrees where it is");
     }
     let lengths = d.pairs.iter().all(|p| (norm(&p.reference) / norm(&p.candidate) - 1.0).abs() < 1e-9);
@@ -415,6 +406,8 @@ fn frame<'a>(points: impl Iterator<Item = (&'a Pair, &'a [f64])>) -> Option<[[f6
 /// Solves m·x = rhs for three right-hand sides; none when the pixels lie on a line.
 fn solve(mut m: [[f64; 3]; 3], mut rhs: [[f64; 3]; 3]) -> Option<[[f64; 3]; 3]> {
     let size = m.iter().flatten().fold(0.0f64, |a, b| a.max(b.abs()));
+    let minus =
+        |row: [f64; 3], factor: f64, other: [f64; 3]| std::array::from_fn(|k| row[k] - factor * other[k]);
     for i in 0..3 {
         let pivot = (i..3).max_by(|a, b| m[*a][i].abs().total_cmp(&m[*b][i].abs()))?;
         m.swap(i, pivot);
@@ -422,22 +415,13 @@ fn solve(mut m: [[f64; 3]; 3], mut rhs: [[f64; 3]; 3]) -> Option<[[f64; 3]; 3]> 
         if m[i][i].abs() <= 1e-9 * size {
             return None;
         }
-        for j in 0..3 {
-            if j != i {
-                let f = m[j][i] / m[i][i];
-                for k in 0..3 {
-                    m[j][k] -= f * m[i][k];
-                    rhs[j][k] -= f * rhs[i][k];
-                }
-            }
+        for j in (0..3).filter(|j| *j != i) {
+            let factor = m[j][i] / m[i][i];
+            m[j] = minus(m[j], factor, m[i]);
+            rhs[j] = minus(rhs[j], factor, rhs[i]);
         }
     }
-    for i in 0..3 {
-        for k in 0..3 {
-            rhs[i][k] /= m[i][i];
-        }
-    }
-    Some(rhs)
+    Some(std::array::from_fn(|i| rhs[i].map(|x| x / m[i][i])))
 }
 
 /// What happened to the detector: shifted, swapped, flipped, scaled, turned.

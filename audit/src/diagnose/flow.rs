@@ -147,7 +147,7 @@ pub fn compare(traces: &[(Trace, Trace)]) -> Vec<Divergence> {
             .iter()
             .map(|(r, c)| r.rounding.max(c.rounding))
             .fold(if name == "image" { SAME_F32 } else { SAME }, f64::max);
-        let differing = pairs.iter().filter(|p| !(p.difference <= limit)).count();
+        let differing = pairs.iter().filter(|p| p.difference > limit || p.difference.is_nan()).count();
         if differing == 0 {
             continue;
         }

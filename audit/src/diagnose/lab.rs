@@ -3,11 +3,13 @@
 
 use super::model::Trial;
 use crate::capture::Settings;
+use crate::capture::compare;
 use crate::engines::Engine;
 use crate::engines::render::{self, Conditions, Extras, Inherited};
 use crate::exit::{AuditError, Exit, Result};
+use crate::formats::{Array2, Shape};
 use crate::gates::{self, Verdict};
-use crate::metrics::{self, Comparison};
+use crate::metrics::Comparison;
 use crate::progress::Progress;
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -255,7 +257,8 @@ impl<'a> Lab<'a> {
         if let Some(problem) = a.problem.as_ref().or(b.problem.as_ref()) {
             return Outcome::Incomparable(problem.clone());
         }
-        judge(&self.settings.gates, &a.image, &b.image)
+        let shape = a.shape.or(b.shape).unwrap_or((a.image.len(), 1));
+        judge(&self.settings.gates, &a.image, &b.image, shape)
     }
 }
 
@@ -272,19 +275,26 @@ pub(super) fn conditions(
     }
 }
 
-/// Puts two images through gates.
+/// Puts two images of one shape (pixels along fast and slow) through gates.
 #[must_use]
-pub fn judge(limits: &[gates::Gate], a: &[f32], b: &[f32]) -> Outcome {
-    match metrics::compare(a, b) {
-        Ok(comparison) => match gates::judge(limits, &comparison).0 {
-            Verdict::Pass => Outcome::Agree(comparison),
-            Verdict::Blocked => Outcome::Disagree(comparison),
-            Verdict::NotComparable => Outcome::Incomparable(format!(
-                "NaN or infinite values: {} in the reference, {} in the candidate",
-                comparison.reference_non_finite, comparison.candidate_non_finite
-            )),
-        },
-        Err(e) => Outcome::Incomparable(e.to_string()),
+pub fn judge(limits: &[gates::Gate], a: &[f32], b: &[f32], (width, height): (usize, usize)) -> Outcome {
+    if a.len() != b.len() {
+        return Outcome::Incomparable(format!(
+            "{} values in the reference, {} in the candidate",
+            a.len(),
+            b.len()
+        ));
+    }
+    let array = |v: &[f32]| Array2::from_f32(v, Shape::new(width, height)).map_err(|e| e.to_string());
+    let compared = array(a).and_then(|a| compare::compare(&a, &array(b)?, limits));
+    match compared {
+        Ok((comparison, Verdict::Pass, _)) => Outcome::Agree(comparison),
+        Ok((comparison, Verdict::Blocked, _)) => Outcome::Disagree(comparison),
+        Ok((comparison, Verdict::NotComparable, _)) => Outcome::Incomparable(format!(
+            "NaN or infinite values: {} in the reference, {} in the candidate",
+            comparison.reference_non_finite, comparison.candidate_non_finite
+        )),
+        Err(e) => Outcome::Incomparable(e),
     }
 }
 

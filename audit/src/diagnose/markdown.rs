@@ -52,11 +52,13 @@ pub fn diagnosis(d: &Diagnosis) -> String {
     for (title, text) in [
         ("Smallest case found that fails", &d.smallest_failing),
         ("Nearest case found that passes", &d.nearest_passing),
-        ("A third engine", &d.referee),
     ] {
         if let Some(text) = text {
             let _ = write!(t, "\n## {title}\n\n`{text}`\n");
         }
+    }
+    if let Some(text) = &d.referee {
+        let _ = write!(t, "\n## A third engine\n\n{text}.\n");
     }
     if !d.shapes.is_empty() {
         t.push_str("\n## The residual as a known shape\n\n| shape | fit | explains | gates pass once corrected |\n|---|---|---:|---|\n");

@@ -28,7 +28,6 @@ use crate::progress::Progress;
 use lab::{Lab, Outcome, Recipe, Role, differing};
 use model::{Cause, Class, Diagnosis};
 use std::time::Duration;
-use taps::Trace;
 
 /// Diagnoses the pair of `settings` at its first size.
 ///

@@ -18,7 +18,7 @@ pub fn shapes(gates: &[Gate], a: &[f32], b: &[f32], (width, height): (usize, usi
     let mut found = Vec::new();
     let mut add = |name: &str, fit: String, corrected: Vec<f32>| {
         let explained = (1.0 - squares(a, &corrected) / total).clamp(0.0, 1.0);
-        let passes = judge(gates, a, &corrected).agrees();
+        let passes = judge(gates, a, &corrected, (width, height)).agrees();
         if passes || explained > 0.05 {
             found.push(Shape { name: name.into(), fit, explained, passes });
         }

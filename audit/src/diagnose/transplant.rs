@@ -132,7 +132,10 @@ pub fn transplant(base: &Trace, donor: &Trace, root: &str, known: &Known) -> Opt
 }
 
 /// The values of a trace by name and place.
-struct Index<'a>(BTreeMap<(&'a str, &'a [(String, i64)]), &'a [f64]>);
+struct Index<'a>(BTreeMap<Key<'a>, &'a [f64]>);
+
+/// Name and place.
+type Key<'a> = (&'a str, &'a [(String, i64)]);
 
 impl<'a> Index<'a> {
     fn of(trace: &'a Trace) -> Self {

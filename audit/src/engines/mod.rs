@@ -4,6 +4,7 @@
 
 pub mod definition;
 mod family;
+mod inherited;
 pub mod observed;
 pub mod process;
 pub mod render;

@@ -1,6 +1,7 @@
 //! One render of a case by an engine, isolated: a new empty directory with copies of the declared inputs, or, when a
 //! person asks for it, a directory of theirs, whose changes are then listed.
 
+pub use super::inherited::{ALLOWED_ENVIRONMENT, Inherited, allowed_environment};
 use super::process::{self, Ended, Ending, Limits};
 use super::run_dir::RunDir;
 use super::{Engine, Kind, definition::Definition, definition::LogPatterns, template};
@@ -13,10 +14,6 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
-
-/// Environment variables that reach every engine; everything else is left out.
-pub const ALLOWED_ENVIRONMENT: &[&str] =
-    &["PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "OMP_PROC_BIND", "OMP_PLACES"];
 
 /// What the Rust engine is asked for besides the image.
 #[derive(Clone, Debug, Default)]
@@ -46,24 +43,6 @@ pub struct Conditions {
     pub inherited: Inherited,
     /// More environment variables.
     pub environment: Vec<(String, String)>,
-}
-
-/// Which environment variables an engine gets besides those that are given.
-#[derive(Clone, Debug)]
-pub enum Inherited {
-    /// Those of this process that are on the allow-list.
-    Allowed,
-    /// All of this process: as if the user had started the engine by hand.
-    All,
-    /// These and no others.
-    Exactly(Vec<(OsString, OsString)>),
-}
-
-/// The variables of this process that reach every isolated engine.
-#[must_use]
-pub fn allowed_environment() -> Vec<(OsString, OsString)> {
-    let value = |name: &&str| Some(((*name).into(), std::env::var_os(name)?));
-    ALLOWED_ENVIRONMENT.iter().filter_map(value).collect()
 }
 
 /// One render of the timings file that our Rust engine writes.

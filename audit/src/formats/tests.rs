@@ -1,3 +1,5 @@
+//! Tests of `formats`.
+
 use super::*;
 use proptest::prelude::*;
 use std::path::PathBuf;

@@ -120,7 +120,7 @@ mod tests {
         let gate = gates.iter().find(|g| g.metric == "relative_l1").unwrap();
         assert_eq!(
             (gate.limit, gate.shipped_limit, gate.changed_by.as_deref()),
-            (5e-3, Some(1e-3), Some("--gate"))
+            (5e-3, Some(2e-4), Some("--gate"))
         );
         assert_eq!(gate.reason, "the detector model is coarser");
         // both sides of a ratio are two gates

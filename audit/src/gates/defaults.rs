@@ -48,26 +48,26 @@ pub fn defaults() -> Vec<Gate> {
         (
             "relative_l1",
             AtMost,
-            1e-3,
-            "photons in the wrong place; f32 misplaces 2e-6 of them, ±0.4 % by halves 4e-3",
+            2e-4,
+            "photons in the wrong place; f32 misplaces 1e-6 of them, a shift by a tenth of a pixel 6e-4 even where all is smooth",
         ),
         (
             "tile_sum_error",
             AtMost,
-            1e-3,
+            5e-4,
             "no 64-pixel tile may gain or lose photons; f32 is off by 3e-6, ±0.4 % by halves by 4e-3",
         ),
         (
             "tile_l1",
             AtMost,
-            2e-3,
+            5e-4,
             "what cancels within a tile (a checkerboard) or lies in a dim one (a hole); f32 is off by 3e-6",
         ),
         (
             "local_error",
             AtMost,
-            3e-3,
-            "no pixel may be off by more than 0.3 % of what is around it, however dim; f32 is off by 3.5e-4 at worst",
+            2e-3,
+            "no pixel may be off by more than 0.2 % of what is around it, however dim; f32 is off by 3.5e-4 at worst",
         ),
         (
             "radial_error",

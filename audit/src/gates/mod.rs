@@ -191,8 +191,11 @@ fn would_pass_at(direction: Direction, value: f64) -> Option<f64> {
     if miss <= 0.0 {
         return Some(value);
     }
-    let unit = 10_f64.powi(miss.log10().floor() as i32 - 1);
-    Some(base + sign * (miss / unit).ceil() * unit)
+    let digit = miss.log10().floor() as i32 - 1;
+    let value = base + sign * (miss / 10_f64.powi(digit)).ceil() * 10_f64.powi(digit);
+    // as written with those digits: 2.1e-3 and not 2.1000000000000003e-3
+    let places = usize::try_from(-digit).unwrap_or(0);
+    format!("{value:.places$}").parse().ok()
 }
 
 #[cfg(test)]
@@ -242,5 +245,18 @@ mod tests {
         let (_, outcomes) = judge(&contract(), &compare(&a, &b).unwrap());
         assert!(outcomes[0].passed && outcomes[0].deficit.is_none());
         assert!((outcomes[1].deficit.unwrap() - (0.01 - 5e-3)).abs() < 1e-7);
+    }
+
+    #[test]
+    fn what_would_have_passed_passes_and_is_short() {
+        let at = |d, v| would_pass_at(d, v).unwrap();
+        assert_eq!(at(Direction::AtMost, 2.001e-3), 2.1e-3);
+        assert_eq!(at(Direction::AtMost, 1234.5), 1300.0);
+        assert_eq!(at(Direction::AtMost, 3.05e-12), 3.1e-12);
+        assert_eq!(at(Direction::AtLeast, 0.998_87), 0.9988);
+        assert_eq!(would_pass_at(Direction::AtMost, f64::NAN), None);
+        for v in [1.7e-9, 0.123_456, 9.99e-5, 2.0e-3, 77.7] {
+            assert!(at(Direction::AtMost, v) >= v * (1.0 - 1e-12) && at(Direction::AtMost, v) <= 1.11 * v);
+        }
     }
 }

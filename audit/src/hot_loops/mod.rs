@@ -274,6 +274,7 @@ pub fn build(inputs: Inputs<'_>) -> Result<HotLoops, HotLoopsError> {
     let all = [sampled, spanned, perf, counted, foreign];
     let mut sources: Vec<Measured> = all.into_iter().flatten().collect();
     let primary = sources.first().ok_or(HotLoopsError::NoSource)?.summary.name.clone();
+    let rows = rows::rows(&mut sources, inputs.inventory, inputs.threshold_pct);
     let id = |&one: &usize| inputs.inventory.loops[one].loop_id.clone();
     let stack = |(loops, amount): (Vec<usize>, f64)| match loops.as_slice() {
         [] => (vec![UNMATCHED.to_owned()], amount),
@@ -287,7 +288,6 @@ pub fn build(inputs: Inputs<'_>) -> Result<HotLoops, HotLoopsError> {
         .map(stack)
         .collect();
     stacks.sort_by(|a, b| a.0.cmp(&b.0));
-    let rows = rows::rows(&mut sources, inputs.inventory, inputs.threshold_pct);
     Ok(HotLoops {
         schema: SCHEMA.into(),
         primary,

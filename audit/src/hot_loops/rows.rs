@@ -11,6 +11,14 @@ const DISAGREEMENT_PCT: f64 = 3.0;
 /// The stack of a worker that stole a job does not lead back to the chain that made the job.
 const STOLEN: &str = "work stolen by other threads counts here only if the closure stands in the chain";
 
+/// Inclusive share from which a loop counts as the one that repeats everything else.
+const MOST_OF_THE_TIME_PCT: f64 = 50.0;
+/// Rows under the threshold that are listed for the sake of a GPU.
+const MOST_ON_GPU: usize = 5;
+/// Their note.
+const ON_GPU: &str =
+    "below the threshold here, but repeated inside a loop with most of the time: may matter on a GPU";
+
 /// All rows, source by source. Also writes the two shares in parentheses into each summary.
 pub(super) fn rows(sources: &mut [Measured], inventory: &Inventory, threshold_pct: f64) -> Vec<HotLoop> {
     let calls: HashMap<usize, u64> = sources.iter().flat_map(|s| &s.calls).map(|(&i, &n)| (i, n)).collect();
@@ -46,11 +54,13 @@ fn listed(
     threshold_pct: f64,
 ) -> (f64, Vec<HotLoop>) {
     let source = &sources[at];
+    let on_gpu = repeated_in_hot(source, threshold_pct);
     let (mut below, mut rows) = (0.0, Vec::new());
     for (&index, &time) in &source.loops {
         let one = &inventory.loops[index];
         let time_pct = percent(time.inclusive, source.total);
-        if time_pct < threshold_pct {
+        let gpu = (time_pct < threshold_pct).then(|| on_gpu.contains(&index));
+        if gpu == Some(false) {
             below += time.own;
             continue;
         }
@@ -60,11 +70,28 @@ fn listed(
         if one.kind == LoopKind::Rayon && source.summary.samples.is_some() {
             remarks.push(STOLEN.to_owned());
         }
+        if gpu == Some(true) {
+            remarks.push(ON_GPU.to_owned());
+        }
         remarks.extend(source.remarks.get(&index).cloned());
         row.notes = remarks.join("; ");
         rows.push(row);
     }
     (below, rows)
+}
+
+/// Loops under the threshold that run inside a loop with most of the time (the one over pixels): the hottest few.
+fn repeated_in_hot(source: &Measured, threshold_pct: f64) -> Vec<usize> {
+    let pct = |index: &usize| source.loops.get(index).map_or(0.0, |t| percent(t.inclusive, source.total));
+    let mut found: Vec<usize> = Vec::new();
+    for loops in source.stacks.keys() {
+        let Some(hot) = loops.iter().rposition(|l| pct(l) >= MOST_OF_THE_TIME_PCT) else { continue };
+        found.extend(loops[..hot].iter().filter(|l| pct(l) < threshold_pct));
+    }
+    found.sort_by(|a, b| pct(b).total_cmp(&pct(a)).then(a.cmp(b)));
+    found.dedup();
+    found.truncate(MOST_ON_GPU);
+    found
 }
 
 fn row(one: &Loop, time: Time, source: &Measured, call_count: Option<u64>) -> HotLoop {

@@ -214,6 +214,21 @@ fn a_row_near_the_threshold_says_so() {
 }
 
 #[test]
+fn a_cold_loop_inside_the_hottest_is_listed_for_gpus() {
+    let mut source = measured(SAMPLES, 80.0, Some(100_000));
+    source.loops.insert(1, Time { inclusive: 0.5, own: 0.5 });
+    source.loops.insert(2, Time { inclusive: 0.4, own: 0.4 });
+    source.stacks = HashMap::from([(vec![1, 0], 0.5), (vec![0], 79.5), (vec![2], 0.4)]);
+    source.unmatched = 19.6;
+    let rows = rows::rows(&mut [source], &inventory(), 1.0);
+    let of = |id: &str| rows.iter().find(|r| r.loop_id == id);
+    assert!(of("a.rs::f#2").unwrap().notes.contains("may matter on a GPU"));
+    assert!(of("a.rs::f#3").is_none(), "not inside the hot loop");
+    let below = of(BELOW).unwrap();
+    assert!((below.self_pct - 0.4).abs() < 1e-9, "{below:?}");
+}
+
+#[test]
 fn sources_that_disagree_are_named_on_both_sides() {
     let notes = notes_of(&mut [measured(SAMPLES, 40.0, Some(10_000)), measured(SPANS, 60.0, None)]);
     assert_eq!(notes, ["spans disagree: 60.0 %", "samples disagree: 40.0 %"]);

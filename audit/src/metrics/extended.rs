@@ -16,7 +16,7 @@ const FLOOR: f64 = 1e-8;
 /// Peaks dimmer than this share of the brightest pixel are not looked for.
 const PEAK_FLOOR: f64 = 1e-6;
 /// Rings dimmer than this share of the mean are left out of the radial figures.
-const RING_FLOOR: f64 = 1e-4;
+const RING_FLOOR: f64 = 1e-2;
 /// The share of pixels that "without the brightest" leaves out, at most.
 const BRIGHTEST: f64 = 1e-3;
 

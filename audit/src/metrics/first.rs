@@ -7,6 +7,8 @@ use super::wide::wide;
 use rayon::prelude::*;
 use std::sync::Mutex;
 
+/// A factor that leaves 0 of a number, and NaN of an infinity or NaN.
+const NOTHING: f64 = 0.0;
 /// Edge of a tile, pixels.
 pub const TILE: usize = 64;
 /// Edge of a cell, pixels: what is near enough to share a scale.
@@ -192,7 +194,7 @@ fn cell<T: Pixel>(rows: &Rows<'_, T>, x: usize, width: usize) -> Found {
             top[i] = if p.abs() > top[i] { p.abs() } else { top[i] };
             let (p, q) = (a[i].wide(), b[i].wide());
             let d = (q - p).abs();
-            bad[i] += (p - p) + (q - q); // 0 for numbers, NaN for infinities and NaN
+            bad[i] += p * NOTHING + q * NOTHING; // 0 for numbers, NaN for infinities and NaN
             sum_a[i] += p;
             sum_b[i] += q;
             abs_a[i] += p.abs();

@@ -175,7 +175,7 @@ impl<T: Pixel> Strip<'_, T> {
         }
         // a corner of the image tells too little of what is around
         let (ring, value) = (sum / f64::from(n), f64::from(value));
-        (n >= 8 && value > FAINT * ring).then(|| Peak { x, y, value, firm: value >= FIRM * ring })
+        (n >= 8 && value > FAINT * ring).then_some(Peak { x, y, value, firm: value >= FIRM * ring })
     }
 }
 
@@ -224,8 +224,11 @@ fn partners(a: &[Peak], b: &[Peak], across: usize, down: usize) -> Matched {
     out
 }
 
+/// One of the two lines of a row.
+type Other<T> = for<'a> fn((&'a [T], &'a [T])) -> &'a [T];
+
 /// Whether the other image, at this pixel, is as bright as the brightest around it (but for rounding) and stands out.
-fn stands<T: Pixel>(pair: &Pair<'_>, p: &Peak, other: for<'a> fn((&'a [T], &'a [T])) -> &'a [T]) -> bool {
+fn stands<T: Pixel>(pair: &Pair<'_>, p: &Peak, other: Other<T>) -> bool {
     let shape = pair.shape();
     let y0 = p.y.saturating_sub(RING);
     let rows = T::rows(pair, y0, (p.y + RING + 1).min(shape.height) - y0);

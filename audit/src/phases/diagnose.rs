@@ -49,11 +49,21 @@ pub struct Diagnosed {
     pub verdict: Verdict,
 }
 
+/// A capture that did not pass.
+pub struct Last {
+    /// Its stamp.
+    pub stamp: PathBuf,
+    /// Its case's name.
+    pub case: String,
+    /// Its words.
+    pub words: CaptureArgs,
+}
+
 /// The words of the newest capture, when it did not pass and nothing else is asked for.
 ///
 /// # Errors
 /// When that capture's record cannot be read.
-pub fn last_blocked(ctx: &Context, args: &CaptureArgs) -> Result<Option<(PathBuf, CaptureArgs)>> {
+pub fn last_blocked(ctx: &Context, args: &CaptureArgs) -> Result<Option<Last>> {
     let asked = !args.args.is_empty()
         || !args.sizes.is_empty()
         || args.reference.is_some()
@@ -76,7 +86,7 @@ pub fn last_blocked(ctx: &Context, args: &CaptureArgs) -> Result<Option<(PathBuf
     found.reference_args = some(&record.reference_args);
     found.candidate_args = some(&record.candidate_args);
     found.in_place = record.in_place.clone();
-    Ok(Some((stamp, found)))
+    Ok(Some(Last { stamp, case: record.case, words: found }))
 }
 
 /// Diagnoses and leaves a stamp.

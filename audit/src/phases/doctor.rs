@@ -186,12 +186,7 @@ fn free_bytes(dir: &Path) -> Option<u64> {
         let mut space: libc::statvfs = std::mem::zeroed();
         (libc::statvfs(path.as_ptr(), &raw mut space), space)
     };
-    #[expect(
-        clippy::useless_conversion,
-        clippy::allow_attributes,
-        reason = "the types differ from system to system"
-    )]
-    let bytes = u64::from(space.f_bavail).checked_mul(u64::from(space.f_frsize));
+    let bytes = space.f_bavail.checked_mul(space.f_frsize);
     (result == 0).then_some(bytes).flatten()
 }
 

@@ -127,7 +127,7 @@ fn of_case(case: &str, lines: &[&Line]) -> CaseHistory {
 /// depend on the code.
 #[must_use]
 pub fn repeated(lines: &[&Line]) -> Vec<Repeated> {
-    let mut groups: BTreeMap<Vec<(u32, Option<u64>, Option<u64>)>, Vec<&Line>> = BTreeMap::new();
+    let mut groups: BTreeMap<Vec<ledger::Figures>, Vec<&Line>> = BTreeMap::new();
     for line in lines
         .iter()
         .filter(|l| l.verdict != "pass" && l.sizes.iter().any(|z| z.one_minus_correlation.is_some()))

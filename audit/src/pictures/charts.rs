@@ -70,7 +70,7 @@ impl Panel {
         let (p, q) = (self.x.place(x), self.y.place(y));
         let inside = (-1e-9..=1.0 + 1e-9).contains(&p) && (-1e-9..=1.0 + 1e-9).contains(&q);
         let width = (WIDTH - LEFT - RIGHT) as f64;
-        inside.then(|| [LEFT as f64 + p * width, self.top as f64 + (1.0 - q) * self.height as f64])
+        inside.then_some([LEFT as f64 + p * width, self.top as f64 + (1.0 - q) * self.height as f64])
     }
 
     fn axes(&mut self, title: &str, below: &str) {
@@ -113,7 +113,7 @@ impl Panel {
 /// Mean intensity of both against the radius, and below it their ratio.
 pub(super) fn radial(profile: &[Ring]) -> Canvas {
     let half = 250;
-    let radii = Axis::over(profile.iter().map(|r| r.radius).chain([0.0]), false);
+    let radii = Axis { low: 0.0, high: profile.last().map_or(1.0, |r| r.radius), log: false };
     let means = Axis::over(profile.iter().flat_map(|r| [r.reference, r.candidate]), true);
     let off = |r: &Ring| if r.reference > 0.0 { r.candidate / r.reference - 1.0 } else { f64::NAN };
     let ratios = Axis::over(profile.iter().map(off).chain([0.0]), false);

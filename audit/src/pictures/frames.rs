@@ -79,6 +79,9 @@ impl IntensityScale {
     }
 
     fn value(&self, place: f64) -> f64 {
+        if place == 0.0 {
+            return self.low; // the curve and back would not be exact
+        }
         let (low, high) = ((self.low / self.s).asinh(), (self.high / self.s).asinh());
         (low + place * (high - low)).sinh() * self.s
     }

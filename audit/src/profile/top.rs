@@ -215,8 +215,11 @@ impl Top {
 const RECORDER: &str = "Trace";
 const PYTHON: &str = "python functions";
 
+/// A section's name and whether a category belongs to it.
+type Kind = (&'static str, fn(&str) -> bool);
+
 /// Sections and the categories that belong to them; the last takes the rest.
-const KINDS: [(&str, fn(&str) -> bool); 4] = [
+const KINDS: [Kind; 4] = [
     ("operators", |c| matches!(c, "cpu_op" | "Operator" | "operator")),
     (PYTHON, |c| c == "python_function"),
     ("device", |c| matches!(c, "kernel" | "gpu_memcpy" | "gpu_memset" | "gpu_op")),

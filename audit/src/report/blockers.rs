@@ -1,6 +1,7 @@
 //! `blockers.md`: why a comparison is blocked, what was found out on the way, and what to do next.
 
 use super::capture::{determinism, size_name, thresholds, worst};
+use super::parity;
 use crate::capture::model::Capture;
 use crate::diagnose::model::Diagnosis;
 use crate::gates::Verdict;
@@ -109,20 +110,33 @@ fn places(capture: &Capture) -> String {
             );
             continue;
         };
-        let c = &j.comparison;
-        let _ = write!(text, "- {}: {} of {} values differ", size_name(size), c.differing, c.pixels);
-        if let Some(l1) = c.relative_l1 {
-            let _ = write!(text, "; Σ|difference| is {:.3} % of the reference's sum", l1 * 100.0);
+        let _ = writeln!(text, "- {}, whole frame:", size_name(size));
+        for line in parity::places(&j.comparison) {
+            let _ = writeln!(text, "  - {line}");
         }
-        if let (Some(w), Some([width, _])) = (&c.worst, size.shape) {
-            let (fast, slow) = (w.index % width as usize, w.index / width as usize);
+        for r in &j.regions {
             let _ = write!(
                 text,
-                "; the largest relative error is {:.3e} at fast {fast}, slow {slow} (reference {}, candidate {})",
-                w.relative_error, w.reference, w.candidate
+                "- {}, the {} × {} pixels {} (fast {} to {}, slow {} to {}): {}",
+                size_name(size),
+                r.roi.shape().width,
+                r.roi.shape().height,
+                r.name,
+                r.roi.x0,
+                r.roi.x1 - 1,
+                r.roi.y0,
+                r.roi.y1 - 1,
+                r.verdict.text()
             );
+            let off = r.gates.iter().filter(|o| !o.passed);
+            let off: Vec<String> = off
+                .map(|o| format!("`{}` {}", o.gate.metric, parity::actual(o, Some(&r.comparison))))
+                .collect();
+            let _ = writeln!(text, "{}{}", if off.is_empty() { "" } else { " by " }, off.join(", "));
         }
-        let _ = writeln!(text, "; maxima {} and {}.", c.reference_max, c.candidate_max);
+        for picture in &j.pictures {
+            let _ = writeln!(text, "- ![{0}]({0})", picture);
+        }
     }
     if text.is_empty() { "Nothing was compared.\n".into() } else { text }
 }

@@ -1,5 +1,6 @@
 //! The parts of a report that come from phase B1: the table, the gates, cache, speed.
 
+use super::parity;
 use super::{bytes, or_absent, seconds, table};
 use crate::capture::model::{Capture, Judged, SizeResult};
 use crate::gates::{CORRELATION, Direction, Outcome, Verdict};
@@ -32,7 +33,9 @@ pub fn verdict_line(capture: &Capture) -> String {
 pub fn figures(j: &Judged) -> String {
     let miss = j.comparison.one_minus_correlation.map_or("undefined".into(), |m| format!("{m:.3e}"));
     let ratio = j.comparison.sum_ratio.map_or("undefined".into(), |r| format!("{:+.3e}", r - 1.0));
-    format!("1 − correlation {miss}, sum ratio − 1 {ratio}")
+    let by: Vec<&str> = j.gates.iter().filter(|o| !o.passed).map(|o| o.gate.metric.as_str()).collect();
+    let by = if by.is_empty() { String::new() } else { format!(", blocked by {}", by.join(", ")) };
+    format!("1 − correlation {miss}, sum ratio − 1 {ratio}{by}")
 }
 
 /// The worse of the cold and the warm comparison.
@@ -160,10 +163,31 @@ pub fn thresholds(capture: &Capture) -> String {
     if rows.is_empty() {
         return "No gate was reached: there was nothing to compare.\n".into();
     }
-    let mut text = table(&["image", "gate", "required", "actual", "deficit", "would pass at", ""], &rows);
+    let mut text =
+        table(&["image", "gate", "required", "actual", "deficit", "would pass at", "margin", ""], &rows);
     text.push('\n');
     for gate in &capture.gates {
-        let _ = writeln!(text, "- `{}`: {}", gate.metric, gate.reason);
+        let changed = match (&gate.changed_by, gate.shipped_limit) {
+            (Some(by), Some(was)) => format!(" (**changed** by {by}; the limit that ships is {was})"),
+            (Some(by), None) => format!(" (**added** by {by})"),
+            _ => String::new(),
+        };
+        let _ = writeln!(text, "- `{}`: {}{changed}", gate.metric, gate.reason);
+    }
+    for size in &capture.sizes {
+        for (render, judged) in [("cold", &size.cold), ("warm", &size.warm)] {
+            // the same image in both: the same self-test
+            let again = render == "warm"
+                && size.cold.as_ref().zip(judged.as_ref()).is_some_and(|(c, w)| c.self_test == w.self_test);
+            if let Some(test) = judged.as_ref().and_then(|j| j.self_test.as_ref()).filter(|_| !again) {
+                let _ = write!(
+                    text,
+                    "\n**Gate self-test**, {}, {render}: {}",
+                    size_name(size),
+                    parity::mutants_table(test)
+                );
+            }
+        }
     }
     text
 }
@@ -188,7 +212,12 @@ fn gate_row(image: &str, o: &Outcome, miss: Option<f64>) -> Vec<String> {
         if o.passed {
             String::new()
         } else {
-            o.actual.map_or(String::new(), |a| format!("{sign} {}", value(a)))
+            o.would_pass_at.map_or(String::new(), |a| format!("{sign} {}", parity::figure(a)))
+        },
+        match o.margin {
+            Some(m) if o.passed && m >= 1e4 => format!("{m:.0e} ×"),
+            Some(m) if o.passed => format!("{m:.1} ×"),
+            _ => String::new(),
         },
         (if o.passed { "pass" } else { "**BLOCKED**" }).into(),
     ]

@@ -410,7 +410,11 @@ mod tests {
             ("toml", "[[case]]\nname = 'a'\nexpected = 'blocked'\n", "reason"),
             ("toml", "[[case]]\nname = 'a'\nexpected = 'blocked'\nreason = 'x'\n", "expires"),
             ("toml", "[[case]]\nname = 'a'\nexpected = 'blocked'\nreason = 'x'\nexpires = 'soon'\n", "soon"),
-            ("toml", "gates = []\n[[case]]\nname = 'a'\n", "no gates"),
+            (
+                "toml",
+                "[[gates]]\nmetric = 'beauty'\nlimit = 1\nreason = 'x'\n[[case]]\nname = 'a'\n",
+                "no such metric",
+            ),
             ("toml", "[[sweep]]\nname = 'a'\n[sweep.values]\n", "values"),
             ("jsonl", "{\"name\": \"a\"}\n{\"name\": 5}\n", "line 2"),
             ("yaml", "cases:\n- id: x\n  thresholds: {corr: 1}\n", "corr"),

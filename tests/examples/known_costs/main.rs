@@ -116,7 +116,7 @@ generated!(made_by_macro, 10);
 /// 20 %, on all threads.
 #[inline(never)]
 fn parallel(seed: u64) -> u64 {
-    (0..percent(20)).into_par_iter().fold(|| seed, |a, i| a ^ piece(a ^ i)).reduce(|| 0, |a, b| a ^ b)
+    (0..percent(20)).into_par_iter().fold_with(seed, |a, i| a ^ piece(a ^ i)).reduce(|| 0, |a, b| a ^ b)
 }
 
 fn round(seed: u64) -> u64 {

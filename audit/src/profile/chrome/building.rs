@@ -166,14 +166,8 @@ impl Building {
             self.counts.broken += 1;
             return;
         };
-        let id = match event.id {
-            Raw::Text(raw) | Raw::Number(raw) | Raw::Structure(raw) => raw,
-            Raw::Nothing => b"",
-        };
-        let mut place = Vec::new();
-        for part in [id, b"\0", &*event.category.text().as_bytes(), b"\0", event.name.text().as_bytes()] {
-            place.extend_from_slice(part);
-        }
+        let id = event.id.bytes();
+        let place = [id, event.category.bytes(), event.name.bytes()].join(&0);
         if matches!(letter, b'b' | b'S') {
             if self.asyncs.len() < MOST && place.len() < 4096 {
                 self.asyncs.entry(place).or_default().push(time);

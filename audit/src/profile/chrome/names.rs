@@ -12,9 +12,12 @@ const MOST_TEXT: usize = 32 << 20;
 #[derive(Default)]
 pub(super) struct Names {
     /// By hash; names that collide take the next free one.
-    places: HashMap<u64, (u32, [Box<[u8]>; 3]), BuildHasherDefault<Hashed>>,
+    places: HashMap<u64, Known, BuildHasherDefault<Hashed>>,
     text: usize,
 }
+
+/// A name and its number.
+type Known = (u32, [Box<[u8]>; 3]);
 
 impl Names {
     /// The number of a name, which `new` gives where it is new; `None` when the table is full.

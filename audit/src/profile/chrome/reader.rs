@@ -41,12 +41,12 @@ impl Reader<'_, '_> {
             match self.input.peek() {
                 Some(b'}') => return Ok(()),
                 Some(b'"') => {}
-                _ => return Ok(self.cut()),
+                _ => return self.cut(),
             }
-            let Some(events) = self.key(b"traceEvents") else { return Ok(self.cut()) };
+            let Some(events) = self.key(b"traceEvents") else { return self.cut() };
             self.input.skip_blanks();
             if self.input.peek() != Some(b':') {
-                return Ok(self.cut());
+                return self.cut();
             }
             self.input.at += 1;
             self.input.skip_blanks();
@@ -56,7 +56,7 @@ impl Reader<'_, '_> {
                     return Ok(());
                 }
             } else if !self.skip() {
-                return Ok(self.cut());
+                return self.cut();
             }
         }
     }
@@ -119,14 +119,14 @@ impl Reader<'_, '_> {
             self.input.skip_blanks();
             self.last_good = self.input.position();
             match self.input.peek() {
-                None => return Ok(self.cut()),
+                None => return self.cut(),
                 Some(b']') => {
                     self.input.at += 1;
                     return Ok(());
                 }
                 Some(b'{') => {
                     if !self.one_event()? {
-                        return Ok(self.cut());
+                        return self.cut();
                     }
                 }
                 Some(_) => {
@@ -198,12 +198,14 @@ impl Reader<'_, '_> {
         rest.iter().find(|b| !b.is_ascii_whitespace()).is_none_or(|b| matches!(b, b',' | b']' | b'{'))
     }
 
-    fn cut(&mut self) {
+    /// Notes that the file ends too early.
+    fn cut(&mut self) -> std::io::Result<()> {
         self.building.counts.cut = true;
         while self.input.peek().is_some() {
             self.input.at = self.input.bytes().len();
         }
         self.building.counts.bytes_lost = self.input.position().saturating_sub(self.last_good);
+        Ok(())
     }
 }
 
