@@ -119,8 +119,8 @@ impl Repository {
 
 fn found(ran: &Ran) -> String {
     ran.expect_code(PASS);
-    let value: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|e| panic!("{e}: {ran}"));
-    value["found"].as_str().unwrap_or_else(|| panic!("found: {ran}")).to_owned()
+    let value: Value = serde_json::from_str(&ran.stdout).expect("JSON on standard output");
+    value["found"].as_str().expect("the commit that was found").to_owned()
 }
 
 /// 2 × ⌈log₂ 64⌉ + 2.

@@ -69,7 +69,7 @@ fn diagnose(candidate: &Path, case: &str, dir: &Path) -> (i32, Value) {
     args.extend(["--candidate".into(), format!("c:{}", candidate.display()), "--".into()]);
     args.extend(words(case, dir));
     let ran = run(&binary("bragg-audit"), &args, dir);
-    let value = serde_json::from_str(&ran.stdout).unwrap_or_else(|e| panic!("{e}: {ran}"));
+    let value = serde_json::from_str(&ran.stdout).expect("JSON on standard output");
     (ran.code(), value)
 }
 
