@@ -73,7 +73,7 @@ impl<V: Lanes, const G: usize, const K: usize, const A: usize> Point<'_, V, G, K
         let mut offset = h;
         for g in 0..G {
             if !F::WANTS_INDICES {
-                offset[g] = h[g].from_nearest();
+                offset[g] = h[g].off_nearest();
                 continue;
             }
             let whole = nearest(h[g]);

@@ -57,7 +57,7 @@ impl<V: Lanes, const G: usize> Factor<V, G> for Tricubic<V, G> {
     ) -> [V; G] {
         for g in 0..G {
             if self.covered {
-                let f = self.from_cells(table, g, pixels.cells);
+                let f = self.cell_by_cell(table, g, pixels.cells);
                 squares[g] = squares[g] * (f * f);
                 continue;
             }
@@ -108,7 +108,7 @@ impl<V: Lanes, const G: usize> Tricubic<V, G> {
 
     /// All lanes, cell by cell: neighbouring pixels mostly lie in the same.
     #[inline(always)]
-    fn from_cells(&self, table: &Table<V::Real>, g: usize, cells: &mut Cells<V::Real>) -> V {
+    fn cell_by_cell(&self, table: &Table<V::Real>, g: usize, cells: &mut Cells<V::Real>) -> V {
         let base = self.base[g] - self.beyond;
         let at = [self.fraction[0][g], self.fraction[1][g], self.fraction[2][g]];
         let mut first = base.first();

@@ -152,7 +152,7 @@ pub(crate) trait Lanes:
 
     /// What it is away from the nearest whole number; either way at halves.
     #[inline(always)]
-    fn from_nearest(self) -> Self {
+    fn off_nearest(self) -> Self {
         self - (self - Self::of(0.5)).ceil()
     }
 

@@ -10,7 +10,7 @@ macro_rules! wide {
     ($mask:ident, $bits:ident, $ceil:ident, $abs:ident, $cmp:ident, $blend:ident, $first:ident, $splat:ident, $and:ident,
      $or:ident, $reduce:ident) => {
         #[inline(always)]
-        fn from_nearest(self) -> Self {
+        fn off_nearest(self) -> Self {
             // SAFETY: as above.
             Self(unsafe { $reduce::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(self.0) })
         }
