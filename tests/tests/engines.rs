@@ -184,7 +184,7 @@ fn old_stamps_go_and_what_newer_ones_build_on_stays() {
     let yard = Yard::new();
     yard.engines(&[("good", GOOD), ("odd", GOOD), ("wrong", "printf DDDDCCCCBBBBAAAA > \"$1\"")], PAIR);
     for candidate in ["odd", "wrong", "wrong", "wrong"] {
-        let ran = yard.audit(&["capture", "--iterations", "1", "--candidate", candidate]);
+        let ran = yard.audit(&["capture", "--force", "--iterations", "1", "--candidate", candidate]);
         assert!([PASS, BLOCKED].contains(&ran.code()), "{ran}");
     }
     let reports = yard.root().join("reports");

@@ -96,7 +96,8 @@ pub fn packet(ctx: &Context, args: &PacketArgs) -> Result<Done> {
     let largest = record.sizes.iter().max_by_key(|z| z.numbers.pixels);
     let inputs = Case::new(&record.case, words.clone());
     let sized = inputs.as_ref().map(|c| c.sized(largest.filter(|z| z.sized).map(|z| z.numbers.size)));
-    let case_args = sized.map_or(words, |c| c.args);
+    // the bench renders with our library, whose words are nanoBragg's
+    let case_args = sized.map_or(words, |c| c.words(&c.args, &["-detpixels".into(), "{size}".into()]));
     let mut stage = Stage::of(&found.module, found.language);
     if stage == Stage::Sum && inputs.is_ok_and(|c| !c.inputs.is_empty()) {
         // the library reads input files only on its way through a whole run
