@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 const PREFIX: &str = "bragg-audit-";
 const LOCK: &str = ".lock";
+const UNLOCKED: &str = ".lock-to-be";
 
 /// A directory that is removed when it is dropped.
 #[derive(Debug)]
@@ -21,8 +22,11 @@ impl RunDir {
     /// When it cannot be made.
     pub fn new() -> std::io::Result<Self> {
         let dir = tempfile::Builder::new().prefix(PREFIX).tempdir()?;
-        let lock = File::create(dir.path().join(LOCK))?;
+        // It gets its name when it is locked: another audit that found it before would take this directory for abandoned.
+        let unnamed = dir.path().join(UNLOCKED);
+        let lock = File::create(&unnamed)?;
         lock.lock()?;
+        std::fs::rename(&unnamed, dir.path().join(LOCK))?;
         Ok(Self { path: dir.keep(), _lock: lock })
     }
 
