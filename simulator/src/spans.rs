@@ -3,6 +3,7 @@
 //! A stage has a span where it runs as a code section or a loop of its own. What is fused into the sum over a pixel
 //! has none: its share comes from samples.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 /// Target of all spans.
@@ -55,9 +56,17 @@ pub enum Phase {
 
 static PHASE: AtomicU8 = AtomicU8::new(0);
 
-/// The phase as a number, safe to read in a signal handler.
+thread_local! {
+    /// What this thread does, where it is not what the process does. No destructor: it is there as long as the thread.
+    static OF_THREAD: Cell<u8> = const { Cell::new(0) };
+}
+
+/// The phase of this thread as a number, safe to read in a signal handler.
 pub fn phase() -> u8 {
-    PHASE.load(Ordering::Relaxed)
+    match OF_THREAD.get() {
+        0 => PHASE.load(Ordering::Relaxed),
+        own => own,
+    }
 }
 
 /// Sets the phase until it is dropped.
@@ -74,5 +83,22 @@ impl InPhase {
 impl Drop for InPhase {
     fn drop(&mut self) {
         PHASE.store(self.0, Ordering::Relaxed);
+    }
+}
+
+/// Sets the phase of this thread alone until it is dropped.
+#[derive(Debug)]
+pub(crate) struct ThreadInPhase(std::marker::PhantomData<*const ()>);
+
+impl ThreadInPhase {
+    pub(crate) fn new(phase: Phase) -> ThreadInPhase {
+        OF_THREAD.set(phase as u8);
+        ThreadInPhase(std::marker::PhantomData)
+    }
+}
+
+impl Drop for ThreadInPhase {
+    fn drop(&mut self) {
+        OF_THREAD.set(0);
     }
 }

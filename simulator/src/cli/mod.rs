@@ -9,6 +9,7 @@ pub mod parse;
 mod print_experiment;
 mod printout;
 mod progress;
+mod render;
 mod report;
 pub mod request;
 mod run;

@@ -4,10 +4,11 @@ use super::inputs;
 use super::parse::UsageError;
 use super::printout::PixelRecord;
 use super::progress::ProgressLine;
+use super::render::{self, Image};
 use super::report::{Report, Written};
 use super::request::{Printout, Request};
 use super::timings::{self, Render, Timings};
-use crate::buffer::{Buffer, OutOfMemory};
+use crate::buffer::OutOfMemory;
 use crate::engine::{RenderError, SetupCache, Simulator, ThreadsError, pool, thread_count};
 use crate::experiment::Experiment;
 use crate::image::{self, Noise};
@@ -79,7 +80,7 @@ fn renders(request: &Request, started: Instant) -> Result<(), RunError> {
     let pool = pool(thread_count(running.threads)?)?;
     let cache = SetupCache::new();
     let mut experiment: Option<Experiment> = None;
-    let mut image = Buffer::zeroed(0)?;
+    let mut image: Option<Image> = None;
     let mut renders = Vec::new();
     loop {
         // The first render answers for the reading of the command line and of the headers.
@@ -97,48 +98,47 @@ fn renders(request: &Request, started: Instant) -> Result<(), RunError> {
         check_printout(request, &simulator)?;
         let setup_s = start.elapsed().as_secs_f64();
 
-        let [fast, slow] = simulator.size();
-        if image.len() != fast * slow {
-            image = Buffer::zeroed(fast * slow)?;
-        }
         let line = running.progress.unwrap_or(true).then(ProgressLine::on_terminal).flatten();
         let show = |done, all| {
             if let Some(line) = &line {
                 line.show(done, all);
             }
         };
-        let rendered = simulator.render_with_progress(&mut image, Some(&show))?;
+        let loop_and_float = Instant::now();
+        let (rendered_image, rendered) = render::render(request, &simulator, image.take(), &show)?;
+        let image = &*image.insert(rendered_image);
         drop(line);
-
-        let output = Instant::now();
         let written = {
             // On this thread: the threads of the pool have no subscriber.
             let _phase = InPhase::new(Phase::Output);
             let _span = tracing::info_span!(target: spans::TARGET, "output").entered();
-            pool.install(|| write_files(request, &simulator, &image))?
+            pool.install(|| write_files(request, &simulator, image))?
         };
         renders.push(Render {
             kind: if renders.is_empty() { "cold" } else { "warm" },
             cache_hit,
             setup_s,
             sim_s: rendered.elapsed.as_secs_f64(),
-            output_s: output.elapsed().as_secs_f64(),
+            output_s: loop_and_float.elapsed().saturating_sub(rendered.elapsed).as_secs_f64(),
             total_s: start.elapsed().as_secs_f64(),
             peak_bytes: crate::memory::peak(),
             planted_s: planted_s(),
         });
         if renders.len() > running.repeat as usize {
-            print_pixels(request, &simulator, &image)?;
+            print_pixels(request, &simulator, image)?;
             return report(request, &simulator, &written, renders);
         }
     }
 }
 
-fn write_files(request: &Request, simulator: &Simulator, image: &[f32]) -> Result<Written, RunError> {
+fn write_files(request: &Request, simulator: &Simulator, image: &Image) -> Result<Written, RunError> {
     let statistics = simulator.statistics(image);
-    // The float image is written as it lies in memory, while the others are made.
+    // A float image in memory is written as it lies there, while the others are made.
     let (float, written) = rayon::join(
-        || float::write(&request.output.float, image),
+        || match image {
+            Image::Kept(image) => float::write(&request.output.float, image),
+            Image::Written(_) => Ok(()),
+        },
         || write_converted(request, simulator, image, statistics),
     );
     float?;

@@ -24,7 +24,9 @@ pub(super) struct Render {
     pub(super) kind: &'static str,
     pub(super) cache_hit: bool,
     pub(super) setup_s: f64,
+    /// The loop over the pixels, without the time in which bands are written meanwhile (shared out over the threads).
     pub(super) sim_s: f64,
+    /// Statistics and files, those bands among them.
     pub(super) output_s: f64,
     pub(super) total_s: f64,
     /// The most memory that the process has had in use so far.

@@ -1,5 +1,6 @@
 //! Engines render a [`Model`]; the [`Simulator`] gives them rows and threads.
 
+mod bands;
 mod cache;
 mod choice;
 mod fast;
@@ -21,9 +22,10 @@ use crate::experiment::Experiment;
 use crate::physics::intensity;
 use crate::physics::tap::Tap;
 use crate::physics::{Model, ModelError};
-use crate::spans::{self, InPhase, Phase};
+use crate::spans;
 use crate::statistics::{Statistics, statistics};
-use rayon::prelude::*;
+use bands::Bands;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -54,11 +56,17 @@ pub trait Engine: Send + Sync {
 /// Called with the number of rows that are done and the number of all.
 pub type Progress<'a> = &'a (dyn Fn(usize, usize) + Sync);
 
+/// Takes a band of the image: the position of its first pixel, and its pixels. Called on any thread, in any order, and
+/// more than once for a band that is rendered again.
+pub type Sink<'a> = &'a (dyn Fn(usize, &[f32]) -> io::Result<()> + Sync);
+
 /// What a render was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rendered {
-    /// Time in the loop over the pixels.
+    /// Time in the loop over the pixels, without that of writing.
     pub elapsed: Duration,
+    /// Time in which bands were written, shared out over the threads.
+    pub writing: Duration,
     /// Threads that shared it.
     pub threads: usize,
 }
@@ -165,7 +173,7 @@ impl Simulator {
     /// Renders into a new image, slow-major, in photons.
     pub fn render(&self) -> Vec<f32> {
         let mut image = vec![0.0; self.size()[0] * self.size()[1]];
-        self.render_bands(&mut image, None);
+        Bands::new(self, None).into_image(&mut image);
         image
     }
 
@@ -191,8 +199,20 @@ impl Simulator {
             return Err(RenderError::WrongSize { given: image.len(), fast, slow });
         }
         let start = Instant::now();
-        self.render_bands(image, progress);
-        Ok(Rendered { elapsed: start.elapsed(), threads: self.threads() })
+        Bands::new(self, progress).into_image(image);
+        Ok(Rendered { elapsed: start.elapsed(), writing: Duration::ZERO, threads: self.threads() })
+    }
+
+    /// Renders an image that is never whole in memory: every band goes to the `sink` while it is in the cache of the
+    /// processor. Rows outside the region of interest are 0, and are left out.
+    ///
+    /// # Errors
+    /// The first of the sink.
+    pub fn render_to(&self, sink: Sink, progress: Option<Progress>) -> io::Result<Rendered> {
+        let start = Instant::now();
+        let writing = Bands::new(self, progress).into_sink(sink)? / self.threads() as u32;
+        let elapsed = start.elapsed().saturating_sub(writing);
+        Ok(Rendered { elapsed, writing, threads: self.threads() })
     }
 
     /// Shows a tap every intermediate value of one pixel of the last render, computed again by the code of the
@@ -210,50 +230,6 @@ impl Simulator {
     /// Statistics of an image that was rendered.
     pub fn statistics(&self, image: &[f32]) -> Statistics {
         self.pool.install(|| statistics(&self.model, image))
-    }
-
-    fn render_bands(&self, image: &mut [f32], progress: Option<Progress>) {
-        let _phase = InPhase::new(Phase::Render);
-        let order = Order::new(&self.model);
-        let width = self.size()[0];
-        let [_, _, first, last] = self.model.roi;
-        let (before, rest) = image.split_at_mut(first * width);
-        let (rows, after) = rest.split_at_mut((last - first + 1) * width);
-        before.fill(0.0);
-        after.fill(0.0);
-        // A second pass may follow, and both together keep to the limit.
-        let most_bands = if order.may_latch() { spans::MOST_BANDS / 2 } else { spans::MOST_BANDS };
-        let band_rows = (last - first + 1).div_ceil(most_bands).next_multiple_of(self.engine.rows_together());
-        let done = AtomicUsize::new(0);
-        // The threads of the pool have no subscriber of their own: they use the caller's.
-        let dispatch = tracing::dispatcher::get_default(Clone::clone);
-        let render = |(band, out): (usize, &mut [f32])| {
-            let (row, count) = (first + band * band_rows, out.len() / width);
-            let unlatched = tracing::dispatcher::with_default(&dispatch, || {
-                // As `Display`: tracing-chrome puts quotes into text that is recorded as such.
-                let loop_id = self.engine.band().loop_id.map(tracing::field::display);
-                let _span =
-                    tracing::info_span!(target: spans::TARGET, "band", loop_id, first_row = row, rows = count).entered();
-                self.engine.render_band(&self.model, &order, row, out)
-            });
-            if let Some(progress) = progress {
-                progress(done.fetch_add(count, Ordering::Relaxed) + count, last - first + 1);
-            }
-            unlatched
-        };
-        self.pool.install(|| {
-            let size = band_rows * width;
-            let unlatched: Vec<Option<usize>> =
-                rows.par_chunks_mut(size).with_max_len(1).enumerate().map(&render).collect();
-            // Bands that went on interpolating after the pixel that ends it are rendered again.
-            let stale = |band: usize| unlatched[band].is_some_and(|last| order.comes_too_late(last));
-            rows.par_chunks_mut(size).with_max_len(1).enumerate().filter(|(band, _)| stale(*band)).for_each(
-                |band| {
-                    render(band);
-                },
-            );
-        });
-        self.latch.store(order.latch(), Ordering::Relaxed);
     }
 }
 

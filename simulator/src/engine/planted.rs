@@ -51,12 +51,8 @@ impl Drop for Delay {
 }
 
 /// Processor time of this thread: a thread that waits for a processor spends none, and is not sampled either.
-#[expect(unsafe_code, reason = "std has no clock of a thread")]
 fn thread_time() -> Duration {
-    let mut t = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the clock exists on every system with POSIX threads; the pointer is to a live value.
-    unsafe {
-        libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut t);
-    }
-    Duration::new(t.tv_sec.unsigned_abs(), t.tv_nsec.unsigned_abs() as u32)
+    use rustix::time::{ClockId, clock_gettime};
+    let t = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(t.tv_sec.unsigned_abs(), t.tv_nsec as u32)
 }

@@ -35,7 +35,7 @@ fn leaving_the_box() -> Experiment {
 /// An engine that, the first time, knows of no pixel that ended interpolation: as if all bands had run at once.
 struct AllAtOnce {
     engine: Box<dyn Engine>,
-    rendered: Mutex<HashSet<usize>>,
+    rendered: Arc<Mutex<HashSet<usize>>>,
 }
 
 impl Engine for AllAtOnce {
@@ -58,6 +58,45 @@ impl Engine for AllAtOnce {
     }
 }
 
+/// An image put together of the bands that a sink is given; 0 elsewhere.
+fn streamed(simulator: &Simulator) -> Vec<f32> {
+    let [fast, slow] = simulator.size();
+    let image = Mutex::new(vec![0.0; fast * slow]);
+    let put = |first: usize, pixels: &[f32]| {
+        image.lock().unwrap()[first..first + pixels.len()].copy_from_slice(pixels);
+        Ok(())
+    };
+    simulator.render_to(&put, None).unwrap();
+    image.into_inner().unwrap()
+}
+
+#[test]
+fn bands_that_are_given_away_make_the_same_image() {
+    for roi in [None, Some([3, 17, 5, 19]), Some([0, 0, 23, 23])] {
+        let mut experiment = leaving_the_box();
+        experiment.sampling.roi = roi;
+        for engine in EngineName::ALL {
+            for threads in [1, 3] {
+                let choice = Choice { engine, ..Choice::default() };
+                let simulator = Simulator::with(&experiment, threads, &choice).unwrap();
+                assert_eq!(streamed(&simulator), simulator.render());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_first_error_of_a_sink_ends_the_render() {
+    let simulator = Simulator::with_threads(&leaving_the_box(), 1).unwrap();
+    let calls = AtomicUsize::new(0);
+    let full = |_: usize, _: &[f32]| {
+        let n = calls.fetch_add(1, Ordering::Relaxed);
+        if n < 2 { Ok(()) } else { Err(io::Error::from(io::ErrorKind::StorageFull)) }
+    };
+    let error = simulator.render_to(&full, None).unwrap_err();
+    assert_eq!((error.kind(), calls.into_inner()), (io::ErrorKind::StorageFull, 3));
+}
+
 #[test]
 fn bands_that_went_on_interpolating_are_rendered_again() {
     for engine in EngineName::ALL {
@@ -69,9 +108,12 @@ fn bands_that_went_on_interpolating_are_rendered_again() {
 
         let mut at_once = Simulator::with(&leaving_the_box(), 2, &choice).unwrap();
         let usual = std::mem::replace(&mut at_once.engine, Box::new(Reference));
-        at_once.engine = Box::new(AllAtOnce { engine: usual, rendered: Mutex::default() });
+        let rendered = Arc::new(Mutex::default());
+        at_once.engine = Box::new(AllAtOnce { engine: usual, rendered: Arc::clone(&rendered) });
         assert_eq!(at_once.render(), image);
         assert_eq!(at_once.latch.load(Ordering::Relaxed), latch);
+        rendered.lock().unwrap().clear();
+        assert_eq!(streamed(&at_once), image);
 
         // Without the second pass the image would be another.
         let model = one_by_one.model();

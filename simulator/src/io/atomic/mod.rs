@@ -1,9 +1,12 @@
-//! Files that are complete or absent: written under a temporary name beside their place, then renamed.
+//! Files that are complete or absent: written without a name, or under a temporary one beside their place, then named.
+
+mod unnamed;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
+use unnamed::{PREFIX, Unnamed};
 
 /// A file that could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +27,8 @@ pub struct Pending {
 
 #[derive(Debug)]
 enum Target {
+    Unnamed(Unnamed),
+    /// Where there are no files without a name.
     Beside(NamedTempFile),
     /// A device or a pipe cannot be renamed to.
     Itself(File),
@@ -53,8 +58,11 @@ impl Pending {
             Some(parent) if parent != Path::new("") => parent,
             _ => Path::new("."),
         };
+        if let Some(file) = Unnamed::new(directory) {
+            return Ok(Target::Unnamed(file));
+        }
         let mut builder = tempfile::Builder::new();
-        builder.prefix(".nanobragg-");
+        builder.prefix(PREFIX);
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
         builder.tempfile_in(directory).map(Target::Beside).map_err(plain)
@@ -66,15 +74,26 @@ impl Pending {
     /// # Errors
     /// When there is no such room.
     pub fn reserve(self, bytes: u64) -> Result<Pending, WriteError> {
-        match &self.target {
-            Target::Beside(file) => match reserve(file.as_file(), bytes) {
-                Err(source) if source.kind() == io::ErrorKind::StorageFull => {
-                    Err(WriteError { path: self.path, source })
-                }
-                _ => Ok(self),
-            },
-            Target::Itself(_) => Ok(self),
+        match self.regular().map(|file| reserve(file, bytes)) {
+            Some(Err(source)) if source.kind() == io::ErrorKind::StorageFull => {
+                Err(WriteError { path: self.path, source })
+            }
+            _ => Ok(self),
         }
+    }
+
+    /// The file, unless it is a device or a pipe.
+    pub(super) fn regular(&self) -> Option<&File> {
+        match &self.target {
+            Target::Unnamed(file) => Some(file.borrowed()),
+            Target::Beside(file) => Some(file.as_file()),
+            Target::Itself(_) => None,
+        }
+    }
+
+    /// Where the file is to be.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Writes the content and gives the file its name.
@@ -93,6 +112,7 @@ impl Pending {
         };
         let result = match target {
             Target::Itself(mut file) => write(&mut file),
+            Target::Unnamed(mut file) => write(file.file()).and_then(|()| file.persist(&path)),
             Target::Beside(mut file) => {
                 write(file.as_file_mut()).and_then(|()| file.persist(&path).map(drop).map_err(|e| e.error))
             }
@@ -107,6 +127,7 @@ impl Pending {
     pub fn handle(&self) -> Result<File, WriteError> {
         let handle = match &self.target {
             Target::Itself(file) => file.try_clone(),
+            Target::Unnamed(file) => file.borrowed().try_clone(),
             Target::Beside(file) => file.as_file().try_clone(),
         };
         handle.map_err(|source| WriteError { path: self.path.clone(), source })
@@ -140,13 +161,9 @@ pub fn write(path: &Path, content: &[u8]) -> Result<(), WriteError> {
 /// Half of the time of writing a file is the search for its blocks, one page after the other; and where a file replaces
 /// another, ext4 waits for blocks that were not reserved (`auto_da_alloc`), which takes three times as long as writing.
 #[cfg(target_os = "linux")]
-#[expect(unsafe_code, reason = "no safe function for fallocate in the standard library")]
 fn reserve(file: &File, bytes: u64) -> io::Result<()> {
-    use std::os::fd::AsRawFd;
-    let Ok(bytes @ 1..) = libc::off_t::try_from(bytes) else { return Ok(()) };
-    // SAFETY: the descriptor is open as long as `file` is borrowed; the call has no pointers.
-    let done = unsafe { libc::fallocate(file.as_raw_fd(), libc::FALLOC_FL_KEEP_SIZE, 0, bytes) };
-    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    use rustix::fs::{FallocateFlags, fallocate};
+    if bytes == 0 { Ok(()) } else { Ok(fallocate(file, FallocateFlags::KEEP_SIZE, 0, bytes)?) }
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -1,0 +1,144 @@
+//! Bands of rows on threads: into an image in memory, or past it to wherever they are wanted.
+
+use super::{Order, Progress, Simulator, Sink};
+use crate::spans::{self, InPhase, Phase, ThreadInPhase};
+use rayon::prelude::*;
+use std::io;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// The bands of one render.
+pub(super) struct Bands<'a> {
+    simulator: &'a Simulator,
+    order: Order,
+    /// First row, and the one after the last.
+    rows: [usize; 2],
+    /// Pixels of a row, and rows of a band.
+    width: usize,
+    height: usize,
+    progress: Option<Progress<'a>>,
+    done: AtomicUsize,
+    /// The threads of the pool have no subscriber of their own: they use the caller's.
+    dispatch: tracing::Dispatch,
+    _phase: InPhase,
+}
+
+impl<'a> Bands<'a> {
+    pub(super) fn new(simulator: &'a Simulator, progress: Option<Progress<'a>>) -> Bands<'a> {
+        let order = Order::new(&simulator.model);
+        let [_, _, first, last] = simulator.model.roi;
+        let rows = last + 1 - first;
+        // A second pass may follow, and both together keep to the limit.
+        let most = if order.may_latch() { spans::MOST_BANDS / 2 } else { spans::MOST_BANDS };
+        Bands {
+            simulator,
+            order,
+            rows: [first, last + 1],
+            width: simulator.size()[0],
+            height: rows.div_ceil(most).next_multiple_of(simulator.engine.rows_together()),
+            progress,
+            done: AtomicUsize::new(0),
+            dispatch: tracing::dispatcher::get_default(Clone::clone),
+            _phase: InPhase::new(Phase::Render),
+        }
+    }
+
+    /// Renders into an image.
+    pub(super) fn into_image(self, image: &mut [f32]) {
+        let [first, end] = self.rows.map(|row| row * self.width);
+        let (before, rest) = image.split_at_mut(first);
+        let (rows, after) = rest.split_at_mut(end - first);
+        before.fill(0.0);
+        after.fill(0.0);
+        let size = self.height * self.width;
+        self.in_passes(|wanted| {
+            let bands =
+                rows.par_chunks_mut(size).with_max_len(1).enumerate().filter(|(band, _)| wanted(*band));
+            bands.map(|(band, out)| (band, self.render(band, out))).collect()
+        });
+    }
+
+    /// Renders into memory for a band, and lets it be written from there; returns the time of writing over all threads.
+    pub(super) fn into_sink(self, sink: Sink) -> io::Result<Duration> {
+        let [first, end] = self.rows;
+        let nanoseconds = AtomicU64::new(0);
+        let failed: Mutex<Option<io::Error>> = Mutex::new(None);
+        // A thread that waits for parts of its band may begin another: as many as are needed.
+        let memory: Mutex<Vec<Vec<f32>>> = Mutex::new(Vec::new());
+        self.in_passes(|wanted| {
+            let all = (end - first).div_ceil(self.height);
+            let bands = (0..all).into_par_iter().with_max_len(1).filter(|band| wanted(*band));
+            let render = |band: usize| {
+                if lock(&failed).is_some() {
+                    return (band, None);
+                }
+                let [from, to] = [band, band + 1].map(|n| (first + n * self.height).min(end));
+                let mut out = lock(&memory).pop().unwrap_or_default();
+                out.resize((to - from) * self.width, 0.0);
+                let unlatched = self.render(band, &mut out);
+                let start = Instant::now();
+                if let Err(error) = self.write(sink, from * self.width, &out) {
+                    lock(&failed).get_or_insert(error);
+                }
+                nanoseconds.fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
+                lock(&memory).push(out);
+                (band, unlatched)
+            };
+            bands.map(render).collect()
+        });
+        match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            Some(error) => Err(error),
+            None => Ok(Duration::from_nanos(nanoseconds.into_inner())),
+        }
+    }
+
+    /// Renders all bands, then those again that went on interpolating after the pixel that ends it. A pass renders the
+    /// bands that are wanted; it tells of each its last pixel that was rendered with interpolation.
+    fn in_passes(
+        &self,
+        mut pass: impl FnMut(&(dyn Fn(usize) -> bool + Sync)) -> Vec<(usize, Option<usize>)> + Send,
+    ) {
+        self.simulator.pool.install(|| {
+            let unlatched = pass(&|_| true);
+            let late = |last: Option<usize>| last.is_some_and(|last| self.order.comes_too_late(last));
+            let stale: Vec<bool> = unlatched.into_iter().map(|(_, last)| late(last)).collect();
+            if stale.contains(&true) {
+                pass(&|band| stale[band]);
+            }
+        });
+        self.simulator.latch.store(self.order.latch(), Ordering::Relaxed);
+    }
+
+    /// Lets a band be written.
+    fn write(&self, sink: Sink, first: usize, pixels: &[f32]) -> io::Result<()> {
+        tracing::dispatcher::with_default(&self.dispatch, || {
+            let _phase = ThreadInPhase::new(Phase::Output);
+            let _span = tracing::info_span!(target: spans::TARGET, "output").entered();
+            sink(first, pixels)
+        })
+    }
+
+    /// Renders one band; the last pixel that was rendered with interpolation on.
+    fn render(&self, band: usize, out: &mut [f32]) -> Option<usize> {
+        let engine = &self.simulator.engine;
+        let [first, end] = self.rows;
+        let (row, count) = (first + band * self.height, out.len() / self.width);
+        let unlatched = tracing::dispatcher::with_default(&self.dispatch, || {
+            // As `Display`: tracing-chrome puts quotes into text that is recorded as such.
+            let loop_id = engine.band().loop_id.map(tracing::field::display);
+            let _span =
+                tracing::info_span!(target: spans::TARGET, "band", loop_id, first_row = row, rows = count)
+                    .entered();
+            engine.render_band(&self.simulator.model, &self.order, row, out)
+        });
+        if let Some(progress) = self.progress {
+            progress(self.done.fetch_add(count, Ordering::Relaxed) + count, end - first);
+        }
+        unlatched
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
