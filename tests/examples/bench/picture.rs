@@ -77,14 +77,15 @@ pub(crate) fn bars(cases: &[CaseResult]) -> Result<String, std::fmt::Error> {
 /// # Errors
 /// Never, in fact: a string takes everything.
 pub(crate) fn curves(curves: &[Curve]) -> Result<String, std::fmt::Error> {
+    let curves: Vec<&Curve> = curves.iter().filter(|curve| curve.judged).collect();
     let (left, top, height, width) = (45.0, 20.0, 240.0, 460.0);
     let points = || curves.iter().flat_map(|curve| &curve.points);
     let most = points().map(|point| point.nanoseconds.high).fold(0.1, f64::max) * 1.1;
     // Terms on the left half's scale, pixels on the right half's.
     let by_image = |curve: &Curve| curve.series.contains("by image");
-    let across = |curve: &Curve, terms: u32, pixels: u32| {
+    let across = |curve: &Curve, terms: u32, pixels: [u32; 2]| {
         let share = if by_image(curve) {
-            0.62 + 0.36 * (f64::from(pixels) / 512.0).log2() / 4.0
+            0.62 + 0.36 * (f64::from(pixels[0]) / 512.0).log2() / 4.0
         } else {
             0.02 + 0.52 * (f64::from(terms) / 16.0).ln() / 625.0_f64.ln()
         };
