@@ -5,7 +5,7 @@ use super::entry::FactorKind;
 use super::lanes::{Isa, Lanes, Real};
 use super::plan::Plan;
 use super::scratch::{BLOCK, CHUNK, PART, Scratch};
-use super::sum::{Block, Running};
+use super::sum::{Block, Running, Terms};
 use crate::physics::Model;
 use crate::physics::model::Applied;
 use std::ops::Range;
@@ -116,7 +116,7 @@ pub(crate) fn narrow_sum<I: Isa, const K: usize>(
     scratch: &mut Scratch<K>,
 ) {
     let covered = covered(plan, combos.clone(), n, scratch);
-    let lanes = I::F32::LANES;
+    let terms = plan.terms32();
     if plan.raw && std::mem::take(&mut scratch.empty) {
         scratch.sum[..n].fill(0.0);
     }
@@ -135,48 +135,78 @@ pub(crate) fn narrow_sum<I: Isa, const K: usize>(
                 }
             }
         }
-        let Scratch {
-            coefficients,
-            narrow_coefficients,
-            narrow_starts,
-            narrow,
-            narrow_terms,
-            sum,
-            weight,
-            latched,
-            sampled,
-            narrow_cells,
-            ..
-        } = &mut *scratch;
-        let mut first = combos.start;
-        while first < combos.end {
-            let chunk = first..combos.end.min(first + CHUNK);
-            first = chunk.end;
-            let starts = &mut narrow_starts[..chunk.len()];
-            combos::anchor::<I, K>(
-                &coefficients[chunk.clone()],
-                &plan.starts[chunk.clone()],
-                &centres,
-                plan.stride,
-                starts,
-            );
-            let chunk = Combos { coefficients: &narrow_coefficients[chunk], starts };
-            let mut block = Block {
-                coordinates: std::array::from_fn(|k| &narrow[k][start..end]),
-                latched: &mut latched[start / lanes..end / lanes],
-                active: &sampled[start / lanes..end / lanes],
-                covered,
-                cells: narrow_cells,
-            };
-            // SAFETY: the plan's kernels are those of a level that is available.
-            #[expect(unsafe_code, reason = "a function of an instruction set that was found")]
-            unsafe {
-                (plan.kernels.sum32)(&plan.terms32(), chunk, &mut block, &mut narrow_terms[start..end]);
-            }
-            let weight = (!plan.raw).then_some(&weight[start..end]);
-            add(&mut sum[start..end], &narrow_terms[start..end], weight);
-        }
+        let added = if plan.raw { Added::Plain } else { Added::Weighted };
+        narrow_part::<I, K>(plan, &terms, combos.clone(), &centres, start..end, (covered, added), scratch);
         start = end;
+    }
+}
+
+/// What is done with the terms of some combinations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Added {
+    /// They are all there are, and stay what they are.
+    Not,
+    /// They are added to the sums.
+    Plain,
+    /// They are added with the weight of their pixels.
+    Weighted,
+}
+
+/// Terms of a part of a block in f32, from the coordinates of its samples around those of their anchors.
+#[inline(always)]
+pub(crate) fn narrow_part<I: Isa, const K: usize>(
+    plan: &Plan<K>,
+    terms: &Terms<f32>,
+    combos: Range<usize>,
+    centres: &[[f64; ANCHORS]; K],
+    part: Range<usize>,
+    (covered, added): (bool, Added),
+    scratch: &mut Scratch<K>,
+) {
+    let Scratch {
+        coefficients,
+        narrow_coefficients,
+        narrow_starts,
+        narrow,
+        narrow_terms,
+        sum,
+        weight,
+        latched,
+        sampled,
+        narrow_cells,
+        ..
+    } = scratch;
+    let vectors = part.start / I::F32::LANES..part.end / I::F32::LANES;
+    let mut first = combos.start;
+    while first < combos.end {
+        let chunk = first..combos.end.min(first + CHUNK);
+        first = chunk.end;
+        let starts = &mut narrow_starts[..chunk.len()];
+        combos::anchor::<I, K>(
+            &coefficients[chunk.clone()],
+            &plan.starts[chunk.clone()],
+            centres,
+            plan.stride,
+            part.len(),
+            starts,
+        );
+        let chunk = Combos { coefficients: &narrow_coefficients[chunk], starts };
+        let mut block = Block {
+            coordinates: std::array::from_fn(|k| &narrow[k][part.clone()]),
+            latched: &mut latched[vectors.clone()],
+            active: &sampled[vectors.clone()],
+            covered,
+            cells: narrow_cells,
+        };
+        // SAFETY: the plan's kernels are those of a level that is available.
+        #[expect(unsafe_code, reason = "a function of an instruction set that was found")]
+        unsafe {
+            (plan.kernels.sum32)(terms, chunk, &mut block, &mut narrow_terms[part.clone()]);
+        }
+        let weight = (added == Added::Weighted).then_some(&weight[part.clone()]);
+        if added != Added::Not {
+            add(&mut sum[part.clone()], &narrow_terms[part.clone()], weight);
+        }
     }
 }
 

@@ -186,18 +186,19 @@ pub(crate) fn set_last<const K: usize>(
     }
 }
 
-/// Starts at anchors whose coordinates are `centres`. Everything is found in f64, so that nothing of the phase is lost.
-/// Places are only written where neighbours have a distance, in the table of structure factors.
+/// Starts at the anchors of so many pixels, whose coordinates are `centres`. Everything is found in f64, so that nothing of
+/// the phase is lost. Places are only written where neighbours have a distance, in the table of structure factors.
 #[inline(always)]
 pub(crate) fn anchor<I: Isa, const K: usize>(
     coefficients: &[Coefficients<f64, K>],
     starts: &[Start<f64, 1>],
     centres: &[[f64; ANCHORS]; K],
     stride: Option<[f64; 3]>,
+    pixels: usize,
     out: &mut [Start<f32, ANCHORS>],
 ) {
     let mut at = 0;
-    while at < ANCHORS {
+    while at < ANCHORS.min(pixels.div_ceil(ANCHORED)) {
         let mut coordinates = [I::F64::of(0.0); K];
         for k in 0..K {
             coordinates[k] = I::F64::load(&centres[k][at..]);

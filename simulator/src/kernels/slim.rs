@@ -5,14 +5,14 @@
 //! there, and 1/R₀. Around it everything is small: with δ = f − f₀ and ε = δ(2f₀ + δ)/R₀², 1/R is (1 + g)/R₀, where
 //! g = (1 + ε)^−½ − 1 comes from its series without a difference of large numbers.
 
-use super::add::{add, plain_sum};
+use super::add::{Added, add, narrow_part, plain_sum};
 use super::block::{Pixels, Rows};
 use super::combos::{self, ANCHORED, ANCHORS, Combos};
 use super::lanes::{Isa, Lanes};
 use super::line::Line;
 use super::plan::{Field, Plan};
 use super::scratch::{BLOCK, CHUNK, PART, Scratch};
-use super::sum::{Block, Terms};
+use super::sum::Terms;
 use crate::physics::Model;
 use crate::units::R_E_SQUARED;
 use std::ops::Range;
@@ -170,8 +170,11 @@ pub(crate) fn render32<I: Isa, const K: usize>(pixels: &Pixels, rows: &mut Rows<
     let terms = plan.terms32();
     let once = given.is_some() || (model.oversample == 1 && plan.starts.len() <= CHUNK);
     let samples = if given.is_some() { 1 } else { model.oversample };
+    let Scratch { sampled, active, sum, .. } = &mut *rows.scratch;
+    let vectors = n / I::F32::LANES;
+    sampled[..vectors].copy_from_slice(&active[..vectors]);
     if !once {
-        rows.scratch.sum[..n].fill(0.0);
+        sum[..n].fill(0.0);
     }
     for sub_s in 0..samples {
         let line = Line::new(model, pixels.spixel, 0, sub_s);
@@ -216,67 +219,26 @@ fn sample<I: Isa, const K: usize>(
     if given {
         return;
     }
-    let covered = covered(plan, rows.model.geometry.pixel, &row.line, &centres, scratch);
-    let Scratch {
-        coefficients,
-        narrow_coefficients,
-        narrow_starts,
-        narrow,
-        narrow_terms,
-        sum,
-        latched,
-        active,
-        narrow_cells,
-        ..
-    } = scratch;
-    let lanes = I::F32::LANES;
-    let mut first = 0;
-    while first < plan.starts.len() {
-        let chunk = first..plan.starts.len().min(first + CHUNK);
-        first = chunk.end;
-        let starts = &mut narrow_starts[..chunk.len()];
-        combos::anchor::<I, K>(
-            &coefficients[chunk.clone()],
-            &plan.starts[chunk.clone()],
-            &centres,
-            plan.stride,
-            starts,
-        );
-        let chunk = Combos { coefficients: &narrow_coefficients[chunk], starts };
-        let vectors = part.start / lanes..part.end / lanes;
-        let mut block = Block {
-            coordinates: std::array::from_fn(|k| &narrow[k][part.clone()]),
-            latched: &mut latched[vectors.clone()],
-            active: &active[vectors],
-            covered,
-            cells: narrow_cells,
-        };
-        // SAFETY: the plan's kernels are those of a level that is available.
-        #[expect(unsafe_code, reason = "a function of an instruction set that was found")]
-        unsafe {
-            (plan.kernels.sum32)(terms, chunk, &mut block, &mut narrow_terms[part.clone()]);
-        }
-        if !once {
-            add(&mut sum[part.clone()], &narrow_terms[part.clone()], None);
-        }
-    }
+    let last = part.len().div_ceil(ANCHORED).min(ANCHORS) - 1;
+    let covered = covered(plan, rows.model.geometry.pixel, &row.line, &centres, last, scratch);
+    let added = if once { Added::Not } else { Added::Plain };
+    narrow_part::<I, K>(plan, terms, 0..plan.starts.len(), &centres, part, (covered, added), scratch);
 }
 
-/// Whether the structure factors of all samples around the anchors lie in the table.
+/// Whether the structure factors of all samples around the anchors, up to the last, lie in the table.
 #[inline(always)]
 fn covered<const K: usize>(
     plan: &Plan<K>,
     step: f64,
     line: &Line<K>,
     centres: &[[f64; ANCHORS]; K],
+    last: usize,
     scratch: &Scratch<K>,
 ) -> bool {
     let Some(limits) = plan.limits.as_ref().filter(|_| !plan.covered) else { return true };
     let around = step * ANCHORED as f64;
-    let [low, high] = [
-        centres[0][0] / centres[K - 1][0] - around,
-        centres[0][ANCHORS - 1] / centres[K - 1][ANCHORS - 1] + around,
-    ];
+    let [low, high] =
+        [centres[0][0] / centres[K - 1][0] - around, centres[0][last] / centres[K - 1][last] + around];
     let inverse = [low, high].map(|f| 1.0 / (f * f + line.offset2).sqrt());
     let largest =
         if low < 0.0 && 0.0 < high { 1.0 / line.offset2.sqrt() } else { inverse[0].max(inverse[1]) };
@@ -353,7 +315,7 @@ fn coordinates32<I: Isa, const K: usize, const FIRST: bool>(
     let between = I::F64::of(step * ANCHORED as f64);
     let middle = I::F64::of(first + step * (ANCHORED / 2) as f64);
     let mut at = 0;
-    while at < ANCHORS {
+    while at < ANCHORS.min(part.len().div_ceil(ANCHORED)) {
         let f = I::F64::load(&counting[at..]).mul_add(between, middle);
         let v = f.mul_add(f, I::F64::of(offset2)).rsqrt();
         let u = f * v;
