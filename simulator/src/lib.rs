@@ -21,7 +21,7 @@
 //!     sampling: Sampling { oversample: Some(1), ..Sampling::default() },
 //!     ..Experiment::default()
 //! };
-//! let simulator = Simulator::new(&experiment)?; // the set-up, once
+//! let mut simulator = Simulator::new(&experiment)?; // the set-up, once
 //! let mut image = vec![0.0; 9 * 9]; // photons, slow-major
 //! simulator.render_into(&mut image)?;
 //!
@@ -46,6 +46,11 @@
 //! );
 //!
 //! // The set-up is kept: this only renders.
+//! simulator.render_into(&mut image)?;
+//!
+//! // Another distance: the sources, the orientations of the crystal and so on stay as they are.
+//! let further = Experiment { detector: Detector { distance: 0.2, ..experiment.detector.clone() }, ..experiment };
+//! simulator.change(&further)?;
 //! simulator.render_into(&mut image)?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

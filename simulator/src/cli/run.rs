@@ -9,7 +9,7 @@ use super::report::{Report, Written};
 use super::request::{Printout, Request};
 use super::timings::{self, Render, Timings};
 use crate::buffer::OutOfMemory;
-use crate::engine::{RenderError, SetupCache, Simulator, ThreadsError, pool, thread_count};
+use crate::engine::{RenderError, Simulator, ThreadsError, pool, thread_count};
 use crate::experiment::Experiment;
 use crate::image::{self, Noise};
 use crate::io::atomic::{self, WriteError};
@@ -78,8 +78,8 @@ pub(super) fn run(request: &Request, started: Instant) -> Result<(), RunError> {
 fn renders(request: &Request, started: Instant) -> Result<(), RunError> {
     let running = &request.running;
     let pool = pool(thread_count(running.threads)?)?;
-    let cache = SetupCache::new();
     let mut experiment: Option<Experiment> = None;
+    let mut before: Option<Simulator> = None;
     let mut image: Option<Image> = None;
     let mut renders = Vec::new();
     loop {
@@ -92,8 +92,13 @@ fn renders(request: &Request, started: Instant) -> Result<(), RunError> {
                 Some(known) => known,
                 unread => unread.insert(inputs::load(request)?),
             };
-            let (model, hit) = cache.model(experiment)?;
-            (Simulator::of_model(model, pool.clone(), &running.choice), hit)
+            match before.take() {
+                Some(mut simulator) => {
+                    let changed = simulator.change(experiment)?;
+                    (simulator, !changed)
+                }
+                None => (Simulator::with_pool(experiment, pool.clone(), &running.choice)?, false),
+            }
         };
         check_printout(request, &simulator)?;
         let setup_s = start.elapsed().as_secs_f64();
@@ -128,6 +133,7 @@ fn renders(request: &Request, started: Instant) -> Result<(), RunError> {
             print_pixels(request, &simulator, image)?;
             return report(request, &simulator, &written, renders);
         }
+        before = Some(simulator);
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Choice, Engine, Explanation, Order};
 use crate::kernels::block::Rows;
 use crate::kernels::entry::FactorKind;
-use crate::kernels::plan::{Plan, Split};
+use crate::kernels::plan::{Parts, Plan, Split};
 use crate::kernels::scratch::Scratch;
 use crate::kernels::smooth::{Job, Tiles};
 use crate::kernels::tiles::{Buffers, Direct};
@@ -53,8 +53,13 @@ struct Memory<const K: usize> {
 }
 
 impl<const K: usize> Stock<K> {
-    fn new(model: &Model, level: Level, choice: &Choice) -> (Stock<K>, Option<&'static str>) {
-        let (plan, wide) = Plan::new(model, level, choice.dtype);
+    fn new(
+        model: &Model,
+        level: Level,
+        choice: &Choice,
+        parts: &mut Parts,
+    ) -> (Stock<K>, Option<&'static str>) {
+        let (plan, wide) = Plan::new(model, level, choice.dtype, parts);
         let tiles = if choice.tiles { Tiles::new(model, &plan, level) } else { Err(Direct::Unwanted) };
         (Stock { plan, tiles, memory: Mutex::new(Vec::new()) }, wide)
     }
@@ -156,14 +161,19 @@ impl<const K: usize> Stock<K> {
 impl Fast {
     /// Prepares an experiment.
     pub fn new(model: &Model, choice: &Choice) -> Fast {
+        Fast::with_parts(model, choice, &mut Parts::default())
+    }
+
+    /// The same; parts that depend on nothing that has changed are those of the experiment before.
+    pub(super) fn with_parts(model: &Model, choice: &Choice, parts: &mut Parts) -> Fast {
         let level = choice.level.filter(|level| level.is_available()).unwrap_or_else(Level::detect);
         let geometry = &model.geometry;
         let flat = !geometry.curved && (geometry.fast.dot(geometry.fast) - 1.0).abs() < UNIT;
         let (plan, wide) = if flat {
-            let (stock, wide) = Stock::new(model, level, choice);
+            let (stock, wide) = Stock::new(model, level, choice, parts);
             (Prepared::Flat(stock), wide)
         } else {
-            let (stock, wide) = Stock::new(model, level, choice);
+            let (stock, wide) = Stock::new(model, level, choice, parts);
             (Prepared::General(stock), wide)
         };
         let dtype = if wide.is_some() { Dtype::F64 } else { choice.dtype };

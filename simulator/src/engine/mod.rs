@@ -1,7 +1,6 @@
 //! Engines render a [`Model`]; the [`Simulator`] gives them rows and threads.
 
 mod bands;
-mod cache;
 mod choice;
 mod fast;
 mod order;
@@ -10,7 +9,6 @@ pub mod planted;
 mod reference;
 mod threads;
 
-pub use cache::SetupCache;
 pub use choice::{Choice, EngineName, Explanation};
 pub use fast::Fast;
 pub use order::Order;
@@ -19,8 +17,9 @@ pub(crate) use threads::pool;
 pub use threads::{ThreadsError, thread_count};
 
 use crate::experiment::Experiment;
-use crate::physics::intensity;
+use crate::kernels;
 use crate::physics::tap::Tap;
+use crate::physics::{self, intensity};
 use crate::physics::{Model, ModelError};
 use crate::spans;
 use crate::statistics::{Statistics, statistics};
@@ -97,9 +96,28 @@ pub enum SimulatorError {
     Threads(#[from] ThreadsError),
 }
 
+/// Parts of the set-up that may outlive an experiment.
+#[derive(Debug, Default)]
+struct Parts {
+    model: physics::model::Parts,
+    plan: kernels::plan::Parts,
+}
+
+impl Parts {
+    fn engine(&mut self, model: &Model, choice: &Choice) -> Box<dyn Engine> {
+        match choice.engine {
+            EngineName::Fast => Box::new(Fast::with_parts(model, choice, &mut self.plan)),
+            EngineName::Reference => Box::new(Reference),
+        }
+    }
+}
+
 /// An experiment that is set up once and rendered as often as wanted.
 pub struct Simulator {
-    model: Arc<Model>,
+    experiment: Experiment,
+    model: Model,
+    choice: Choice,
+    parts: Parts,
     pool: Arc<rayon::ThreadPool>,
     engine: Box<dyn Engine>,
     /// The pixel that ended interpolation in the last render.
@@ -132,17 +150,36 @@ impl Simulator {
         threads: usize,
         choice: &Choice,
     ) -> Result<Simulator, SimulatorError> {
-        let model = Arc::new(Model::new(experiment, crate::memory::free())?);
-        Ok(Simulator::of_model(model, pool(threads)?, choice))
+        Ok(Simulator::with_pool(experiment, pool(threads)?, choice)?)
     }
 
-    /// From a set-up and threads that were made before.
-    pub(crate) fn of_model(model: Arc<Model>, pool: Arc<rayon::ThreadPool>, choice: &Choice) -> Simulator {
-        let engine: Box<dyn Engine> = match choice.engine {
-            EngineName::Fast => Box::new(Fast::new(&model, choice)),
-            EngineName::Reference => Box::new(Reference),
-        };
-        Simulator { model, pool, engine, latch: AtomicUsize::new(usize::MAX) }
+    /// The same with threads that are there.
+    pub(crate) fn with_pool(
+        experiment: &Experiment,
+        pool: Arc<rayon::ThreadPool>,
+        choice: &Choice,
+    ) -> Result<Simulator, ModelError> {
+        let mut parts = Parts::default();
+        let model = Model::with_parts(experiment, crate::memory::free(), &mut parts.model)?;
+        let engine = parts.engine(&model, choice);
+        let (experiment, choice) = (experiment.clone(), *choice);
+        Ok(Simulator { experiment, model, choice, parts, pool, engine, latch: AtomicUsize::new(usize::MAX) })
+    }
+
+    /// Goes on with another experiment. What depends on nothing that has changed stays as it is: sources, mosaic domains,
+    /// orientations and their combinations, structure factors in other numbers. False if nothing has changed at all.
+    ///
+    /// # Errors
+    /// When the experiment is impossible; the simulator has the one before then.
+    pub fn change(&mut self, experiment: &Experiment) -> Result<bool, ModelError> {
+        if *experiment == self.experiment {
+            return Ok(false);
+        }
+        self.model = Model::with_parts(experiment, crate::memory::free(), &mut self.parts.model)?;
+        self.engine = self.parts.engine(&self.model, &self.choice);
+        self.experiment = experiment.clone();
+        self.latch = AtomicUsize::new(usize::MAX);
+        Ok(true)
     }
 
     /// What the engine does with this experiment, and why.

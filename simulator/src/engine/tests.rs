@@ -132,7 +132,7 @@ fn a_traced_pixel_is_the_pixel_of_the_image() {
     let image = simulator.render();
     struct Last(f64);
     impl Tap for Last {
-        fn total(&mut self, total: &crate::physics::tap::PixelTotal) {
+        fn total(&mut self, total: &physics::tap::PixelTotal) {
             self.0 = total.value;
         }
     }
@@ -142,4 +142,80 @@ fn a_traced_pixel_is_the_pixel_of_the_image() {
         assert_eq!(last.0 as f32, image[spixel * 24 + fpixel]);
     }
     assert!(!simulator.trace_pixel(24, 0, &mut Last(0.0)));
+}
+
+/// How often parts of a set-up are made: mosaic domains, sources, orientations, combinations, structure factors in f32.
+fn made(simulator: &Simulator) -> [usize; 5] {
+    let ([domains, sources, orientations], [directions, grid]) =
+        (simulator.parts.model.made(), simulator.parts.plan.made());
+    [domains, sources, orientations, directions, grid]
+}
+
+#[test]
+fn a_change_makes_anew_what_depends_on_it_and_nothing_else() {
+    type Change = fn(&mut Experiment);
+    let steps = |count| crate::experiment::Steps { count: Some(count), ..Default::default() };
+    let mut first = leaving_the_box();
+    first.crystal.mosaic_spread = Some(0.01);
+    first.crystal.mosaic_domains = Some(3);
+    first.beam.dispersion = crate::experiment::Steps { range: Some(0.02), ..steps(3) };
+    first.sampling.oscillation = crate::experiment::Steps { range: Some(0.02), ..steps(2) };
+    // What is made anew: domains, sources, orientations, combinations, structure factors.
+    let table: [(&str, Change, [usize; 5]); 16] = [
+        ("nothing", |_| (), [0, 0, 0, 0, 0]),
+        ("distance", |e| e.detector.distance *= 1.1, [0, 0, 0, 0, 0]),
+        ("pixels", |e| e.detector.pixels = [Some(20), Some(22)], [0, 0, 0, 0, 0]),
+        ("rotation of the detector", |e| e.detector.rotation = [0.1, 0.2, 0.3], [0, 0, 0, 0, 0]),
+        ("flux", |e| e.beam.fluence *= 2.0, [0, 0, 0, 0, 0]),
+        ("polarization", |e| e.beam.polarization = None, [0, 0, 0, 0, 0]),
+        ("sub-pixels", |e| e.sampling.oversample = Some(2), [0, 0, 0, 0, 0]),
+        ("cells", |e| e.crystal.cells = [Some(4); 3], [0, 0, 0, 0, 0]),
+        ("water", |e| e.crystal.water = 1e-6, [0, 0, 0, 0, 0]),
+        ("wavelength", |e| e.beam.wavelength *= 1.01, [0, 1, 0, 1, 0]),
+        ("phi", |e| e.sampling.phi += 0.01, [0, 0, 1, 1, 0]),
+        ("misset", |e| e.crystal.misset = Misset::Angles([0.4, 0.1, 0.0]), [0, 0, 1, 1, 0]),
+        ("mosaic seed", |e| e.crystal.mosaic_seed = 5, [1, 0, 1, 1, 0]),
+        ("mosaic spread", |e| e.crystal.mosaic_spread = Some(0.02), [1, 0, 1, 1, 0]),
+        ("structure factor elsewhere", |e| e.crystal.default_f = 3.0, [0, 0, 0, 0, 1]),
+        (
+            "structure factors",
+            |e| {
+                let grid = e.crystal.structure_factors.as_mut().unwrap();
+                let values = grid.values.iter().map(|f| f + 1.0).collect();
+                *grid = Arc::new(HklGrid { values, ..**grid });
+            },
+            [0, 0, 0, 0, 1],
+        ),
+    ];
+    for dtype in [kernels::Dtype::F32, kernels::Dtype::F64] {
+        let choice = Choice { dtype, ..Choice::default() };
+        for (what, change, anew) in table {
+            let mut simulator = Simulator::with(&first, 2, &choice).unwrap();
+            let before = made(&simulator);
+            let mut second = first.clone();
+            change(&mut second);
+            assert_eq!(simulator.change(&second).unwrap(), what != "nothing", "{what}");
+            let mut anew = anew;
+            if dtype == kernels::Dtype::F64 {
+                anew[4] = 0;
+            }
+            assert_eq!(made(&simulator), std::array::from_fn(|i| before[i] + anew[i]), "{what}, {dtype:?}");
+            let fresh = Simulator::with(&second, 2, &choice).unwrap();
+            assert_eq!(simulator.render(), fresh.render(), "{what}, {dtype:?}");
+            // and back again
+            simulator.change(&first).unwrap();
+            assert_eq!(simulator.render(), Simulator::with(&first, 2, &choice).unwrap().render(), "{what}");
+        }
+    }
+}
+
+#[test]
+fn a_simulator_survives_an_experiment_that_is_impossible() {
+    let mut simulator = Simulator::with_threads(&leaving_the_box(), 1).unwrap();
+    let image = simulator.render();
+    let mut impossible = leaving_the_box();
+    impossible.beam.wavelength = -1.0;
+    assert!(simulator.change(&impossible).is_err());
+    assert!(!simulator.change(&leaving_the_box()).unwrap(), "it still has the one before");
+    assert_eq!(simulator.render(), image);
 }

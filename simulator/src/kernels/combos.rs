@@ -6,7 +6,8 @@
 use super::factor::{Anchor, Factor};
 use super::lanes::{Isa, Lanes, Real};
 use super::math::nearest;
-use crate::physics::Model;
+use crate::physics::beam::Source;
+use crate::physics::spindle::Orientations;
 use crate::physics::vector::Vec3;
 
 /// Pixels that share an anchor in f32: further away, an index would lose digits.
@@ -96,16 +97,15 @@ pub(crate) struct Direction {
 }
 
 /// All combinations in the order of the sum: sources, then spindle steps, then domains.
-pub(crate) fn directions(model: &Model) -> Vec<Direction> {
-    let orientations = model.orientations.usual.iter().flatten();
-    let of_source = |source: &crate::physics::beam::Source| {
+pub(crate) fn directions(sources: &[Source], orientations: &Orientations) -> Vec<Direction> {
+    let of_source = |source: &Source| {
         let (wavelength, incident) = (source.wavelength, source.incident);
-        orientations.clone().map(move |orientation| {
+        orientations.usual.iter().flatten().map(move |orientation| {
             let axes = orientation.direct.map(|v| v / wavelength);
             Direction { axes, start: axes.map(|v| v.dot(incident)) }
         })
     };
-    model.sources.iter().flat_map(of_source).collect()
+    sources.iter().flat_map(of_source).collect()
 }
 
 /// The products of a, b, c over the wavelength with a vector.

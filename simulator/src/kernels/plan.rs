@@ -7,7 +7,10 @@ use super::lattice::{Form, Params};
 use super::sum::Terms;
 use super::{Dtype, Level};
 use crate::physics::Model;
+use crate::physics::beam::Source;
+use crate::physics::kept::{Kept, Same};
 use crate::physics::model::Applied;
+use crate::physics::spindle::Orientations;
 use crate::physics::structure_factor::HklGrid;
 use crate::physics::vector::Vec3;
 use std::sync::Arc;
@@ -52,7 +55,7 @@ impl Field {
 #[derive(Debug)]
 pub(crate) struct Plan<const K: usize> {
     pub(crate) kernels: Kernels<K>,
-    pub(crate) directions: Vec<Direction>,
+    pub(crate) directions: Arc<[Direction]>,
     /// What is known of the coefficients of the combinations.
     pub(crate) coefficients: Vec<Coefficients<f64, K>>,
     /// Where their indices start.
@@ -79,17 +82,58 @@ pub(crate) struct Plan<const K: usize> {
     /// Whether all indices are, wherever the detector stands.
     pub(crate) covered: bool,
     grid: Option<Arc<HklGrid>>,
-    /// Values of the grid over the largest.
-    narrow_grid: Vec<f32>,
-    narrow_otherwise: f32,
+    narrow_grid: Option<Arc<NarrowGrid>>,
     default_f: f64,
     latch: bool,
     dry: bool,
 }
 
+/// Structure factors in f32.
+#[derive(Debug)]
+pub(crate) struct NarrowGrid {
+    /// The largest of all, or 1 where that is no unit.
+    unit: f64,
+    /// Values over the unit.
+    values: Vec<f32>,
+    otherwise: f32,
+}
+
+impl NarrowGrid {
+    fn new(grid: &HklGrid, otherwise: f64) -> NarrowGrid {
+        let largest = grid.values.iter().fold(otherwise.abs(), |most, f| most.max(f.abs()));
+        let unit = if largest > 0.0 && largest.is_finite() { largest } else { 1.0 };
+        let values = grid.values.iter().map(|f| (f / unit) as f32).collect();
+        NarrowGrid { unit, values, otherwise: (otherwise / unit) as f32 }
+    }
+}
+
+/// What the combinations are made of.
+type Summed = (Same<[Source]>, Same<Orientations>);
+
+/// Parts of a plan that take time, as they were for the last experiment.
+#[derive(Debug, Default)]
+pub(crate) struct Parts {
+    directions: Kept<Summed, [Direction]>,
+    /// By grid and structure factor outside of it.
+    narrow_grid: Kept<(Same<HklGrid>, f64), NarrowGrid>,
+}
+
+impl Parts {
+    /// How often the combinations and the structure factors in f32 were worked out.
+    #[cfg(test)]
+    pub(crate) fn made(&self) -> [usize; 2] {
+        [self.directions.made(), self.narrow_grid.made()]
+    }
+}
+
 impl<const K: usize> Plan<K> {
     /// Prepares an experiment; why it is not computed in f32, if that was asked for.
-    pub(crate) fn new(model: &Model, level: Level, dtype: Dtype) -> (Plan<K>, Option<&'static str>) {
+    pub(crate) fn new(
+        model: &Model,
+        level: Level,
+        dtype: Dtype,
+        parts: &mut Parts,
+    ) -> (Plan<K>, Option<&'static str>) {
         let lattice = Params::new(&model.lattice);
         let kind = match (&model.grid, model.interpolate) {
             (None, _) => FactorKind::Constant,
@@ -97,7 +141,10 @@ impl<const K: usize> Plan<K> {
             (Some(_), true) => FactorKind::Tricubic,
         };
         let split = split(model);
-        let directions = combos::directions(model);
+        let made_of = (Same(Arc::clone(&model.sources)), Same(Arc::clone(&model.orientations)));
+        let directions = parts
+            .directions
+            .of(made_of, |(sources, orientations)| combos::directions(sources, orientations).into());
         let axes = std::array::from_fn(|k| match (K, k) {
             (2, 0) => Some(model.geometry.fast),
             (2, _) => None,
@@ -118,17 +165,15 @@ impl<const K: usize> Plan<K> {
         // On a bright background an image shows the last digits of Ω and P, which f32 does not have.
         let exact = !(narrow && model.wet);
         let slim = raw && K == 2 && unlayered && end && exact;
-        let largest =
-            |grid: &HklGrid| grid.values.iter().fold(model.default_f.abs(), |most, f| most.max(f.abs()));
         let mut scale = lattice.scale;
-        let (mut narrow_grid, mut narrow_otherwise) = (Vec::new(), 0.0);
+        let mut narrow_grid = None;
         match &model.grid {
             None => scale *= model.default_f * model.default_f,
             Some(grid) if narrow => {
-                let most = Some(largest(grid)).filter(|&most| most > 0.0 && most.is_finite()).unwrap_or(1.0);
-                narrow_grid = grid.values.iter().map(|f| (f / most) as f32).collect();
-                narrow_otherwise = (model.default_f / most) as f32;
-                scale *= most * most;
+                let made_of = (Same(Arc::clone(grid)), model.default_f);
+                let made = parts.narrow_grid.of(made_of, |(grid, f)| Arc::new(NarrowGrid::new(grid, *f)));
+                scale *= made.unit * made.unit;
+                narrow_grid = Some(made);
             }
             Some(_) => (),
         }
@@ -157,7 +202,6 @@ impl<const K: usize> Plan<K> {
             kind,
             grid: model.grid.clone(),
             narrow_grid,
-            narrow_otherwise,
             default_f: model.default_f,
             latch: model.interpolate && model.factors.latch,
             dry: !model.wet,
@@ -176,9 +220,9 @@ impl<const K: usize> Plan<K> {
 
     /// The same in f32.
     pub(crate) fn terms32(&self) -> Terms<'_, f32> {
-        let table = match &self.grid {
-            Some(grid) => Table::new(grid, &self.narrow_grid, self.narrow_otherwise, self.latch),
-            None => Table::none(),
+        let table = match (&self.grid, &self.narrow_grid) {
+            (Some(grid), Some(narrow)) => Table::new(grid, &narrow.values, narrow.otherwise, self.latch),
+            _ => Table::none(),
         };
         Terms { lattice: self.lattice, table, dry: self.dry }
     }

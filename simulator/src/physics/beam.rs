@@ -2,7 +2,8 @@
 
 use super::steps::{Sampled, spread};
 use super::vector::Vec3;
-use crate::experiment::Beam;
+use crate::experiment::{Beam, SourceLine};
+use std::sync::Arc;
 
 /// Distance at which a source without a position stands, m.
 const SOURCE_DISTANCE: f64 = 10.0;
@@ -54,49 +55,73 @@ pub fn fluence(beam: &Beam) -> f64 {
     if beam.flux != 0.0 { beam.flux * beam.exposure / (beam.size * beam.size) } else { beam.fluence }
 }
 
-/// All sources, in the order in which they are summed.
-pub fn sources(beam: &Beam, axes: Axes) -> Vec<Source> {
-    match &beam.sources {
-        Some(lines) => listed(beam, axes, lines),
-        None => spread_out(beam, axes),
-    }
+/// All that the sources depend on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rays {
+    axes: Axes,
+    wavelength: f64,
+    spread: Spread,
+    round: bool,
+    listed: Option<Arc<[SourceLine]>>,
 }
 
-fn listed(beam: &Beam, axes: Axes, lines: &[crate::experiment::SourceLine]) -> Vec<Source> {
-    let default = axes.beam * -SOURCE_DISTANCE;
-    let weight = |line: &crate::experiment::SourceLine| line.weight.unwrap_or(1.0);
-    let mean = lines.iter().map(weight).sum::<f64>() / lines.len() as f64;
-    let source = |line: &crate::experiment::SourceLine| {
-        let [x, y, z] = [0, 1, 2].map(|i| line.position[i].unwrap_or(default[i]));
-        Source {
-            incident: -Vec3::new(x, y, z).unit(),
-            wavelength: line.wavelength.unwrap_or(beam.wavelength),
-            weight: weight(line) / mean,
-        }
-    };
-    lines.iter().map(source).collect()
-}
-
-fn spread_out(beam: &Beam, axes: Axes) -> Vec<Source> {
-    let Spread { horizontal, vertical, dispersion } = sampled(beam);
-    let across = axes.beam.cross(axes.polar).unit();
-    let mut sources = Vec::new();
-    for i in 0..horizontal.count {
-        for j in 0..vertical.count {
-            let hd = horizontal.step * f64::from(i) - horizontal.range / 2.0;
-            let vd = vertical.step * f64::from(j) - vertical.range / 2.0;
-            if beam.round_divergence && in_corner(hd, horizontal, vd, vertical) {
-                continue;
-            }
-            let position = (axes.beam * -SOURCE_DISTANCE).rotate_axis(axes.polar, vd).rotate_axis(across, hd);
-            for k in 0..dispersion.count {
-                let shift = dispersion.step * f64::from(k) - dispersion.range / 2.0;
-                let wavelength = beam.wavelength * (1.0 + shift);
-                sources.push(Source { incident: -position.unit(), wavelength, weight: 1.0 });
-            }
+impl Rays {
+    /// Of a beam along some axes.
+    pub fn new(beam: &Beam, axes: Axes) -> Rays {
+        Rays {
+            axes,
+            wavelength: beam.wavelength,
+            spread: sampled(beam),
+            round: beam.round_divergence,
+            listed: beam.sources.clone(),
         }
     }
-    sources
+
+    /// All sources, in the order in which they are summed.
+    pub fn sources(&self) -> Vec<Source> {
+        match &self.listed {
+            Some(lines) => self.listed(lines),
+            None => self.spread_out(),
+        }
+    }
+
+    fn listed(&self, lines: &[SourceLine]) -> Vec<Source> {
+        let default = self.axes.beam * -SOURCE_DISTANCE;
+        let weight = |line: &SourceLine| line.weight.unwrap_or(1.0);
+        let mean = lines.iter().map(weight).sum::<f64>() / lines.len() as f64;
+        let source = |line: &SourceLine| {
+            let [x, y, z] = [0, 1, 2].map(|i| line.position[i].unwrap_or(default[i]));
+            Source {
+                incident: -Vec3::new(x, y, z).unit(),
+                wavelength: line.wavelength.unwrap_or(self.wavelength),
+                weight: weight(line) / mean,
+            }
+        };
+        lines.iter().map(source).collect()
+    }
+
+    fn spread_out(&self) -> Vec<Source> {
+        let Spread { horizontal, vertical, dispersion } = self.spread;
+        let Axes { beam, polar } = self.axes;
+        let across = beam.cross(polar).unit();
+        let mut sources = Vec::new();
+        for i in 0..horizontal.count {
+            for j in 0..vertical.count {
+                let hd = horizontal.step * f64::from(i) - horizontal.range / 2.0;
+                let vd = vertical.step * f64::from(j) - vertical.range / 2.0;
+                if self.round && in_corner(hd, horizontal, vd, vertical) {
+                    continue;
+                }
+                let position = (beam * -SOURCE_DISTANCE).rotate_axis(polar, vd).rotate_axis(across, hd);
+                for k in 0..dispersion.count {
+                    let shift = dispersion.step * f64::from(k) - dispersion.range / 2.0;
+                    let wavelength = self.wavelength * (1.0 + shift);
+                    sources.push(Source { incident: -position.unit(), wavelength, weight: 1.0 });
+                }
+            }
+        }
+        sources
+    }
 }
 
 /// Whether a pair of divergence steps is outside the ellipse. A range of 0 makes this 0/0, which is inside.
@@ -111,9 +136,13 @@ fn in_corner(hd: f64, horizontal: Sampled, vd: f64, vertical: Sampled) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::experiment::{SourceLine, Steps};
+    use crate::experiment::Steps;
 
     const AXES: Axes = Axes { beam: Vec3::new(1.0, 0.0, 0.0), polar: Vec3::new(0.0, 0.0, 1.0) };
+
+    fn sources(beam: &Beam, axes: Axes) -> Vec<Source> {
+        Rays::new(beam, axes).sources()
+    }
 
     #[test]
     fn a_plain_beam_is_one_source() {

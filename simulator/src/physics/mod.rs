@@ -9,6 +9,7 @@ pub mod beam;
 pub mod crystal;
 pub mod detector;
 pub mod intensity;
+pub mod kept;
 pub mod lattice;
 pub mod model;
 pub mod mosaic;

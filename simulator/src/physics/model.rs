@@ -1,13 +1,15 @@
 //! An experiment with every default decided and everything computed that is the same for all pixels.
 
 use super::absorption::Sensor;
-use super::beam::{self, Axes, Source, Spread};
+use super::beam::{self, Axes, Rays, Source, Spread};
 use super::crystal::{self, CrystalError};
 use super::detector::{Geometry, pixel_counts};
+use super::kept::{Kept, Same};
 use super::lattice::Lattice;
-use super::spindle::{self, Orientations};
+use super::spindle::{Orientations, Turns};
 use super::steps::{self, Sampled};
 use super::structure_factor::HklGrid;
+use super::vector::Matrix3;
 use super::{background, intensity, mosaic};
 use crate::experiment::Experiment;
 use crate::oddities::{Oddities, Oddity};
@@ -31,7 +33,7 @@ pub struct Model {
     /// Its lattice transform.
     pub lattice: Lattice,
     /// The sources.
-    pub sources: Vec<Source>,
+    pub sources: Arc<[Source]>,
     /// How the beam was sampled.
     pub spread: Spread,
     /// The spindle steps.
@@ -39,7 +41,7 @@ pub struct Model {
     /// Number of mosaic domains.
     pub domains: u32,
     /// The crystal at every spindle step in every domain.
-    pub orientations: Orientations,
+    pub orientations: Arc<Orientations>,
     /// Sub-pixels along each axis.
     pub oversample: u32,
     /// Sub-pixels that the size of the crystal asks for.
@@ -155,12 +157,40 @@ fn bytes(n: f64) -> String {
     format!("{:.1} {unit}", n / scale)
 }
 
+/// Parts of a set-up that take time, as they were for the last experiment.
+#[derive(Debug, Default)]
+pub struct Parts {
+    /// By number, spread and seed.
+    domains: Kept<(u32, f64, i64), [Matrix3]>,
+    sources: Kept<Rays, [Source]>,
+    orientations: Kept<Turns, Orientations>,
+}
+
+impl Parts {
+    /// How often the mosaic domains, the sources and the orientations were worked out.
+    pub fn made(&self) -> [usize; 3] {
+        [self.domains.made(), self.sources.made(), self.orientations.made()]
+    }
+}
+
 impl Model {
     /// Decides everything. `free_memory` in bytes, where it is known.
     ///
     /// # Errors
     /// When the experiment is impossible or needs more memory than there is.
     pub fn new(experiment: &Experiment, free_memory: Option<u64>) -> Result<Model, ModelError> {
+        Model::with_parts(experiment, free_memory, &mut Parts::default())
+    }
+
+    /// The same; parts that depend on nothing that has changed are those of the experiment before.
+    ///
+    /// # Errors
+    /// As [`Model::new`].
+    pub fn with_parts(
+        experiment: &Experiment,
+        free_memory: Option<u64>,
+        parts: &mut Parts,
+    ) -> Result<Model, ModelError> {
         let Experiment { crystal, beam, detector, sampling, oddities } = experiment;
         let oddities = *oddities;
         check_numbers(experiment)?;
@@ -184,10 +214,11 @@ impl Model {
             return Err(ModelError::Impossible(text.to_owned()));
         }
 
-        let spread = beam::sampled(beam);
-        let counts = [spread.horizontal, spread.vertical, spread.dispersion].map(|s| f64::from(s.count));
+        let sampled = beam::sampled(beam);
+        let counts = [sampled.horizontal, sampled.vertical, sampled.dispersion].map(|s| f64::from(s.count));
         fits("-divsteps, -dispsteps: sources", BYTES_PER_STEP * counts.iter().product::<f64>())?;
-        let sources = beam::sources(beam, Axes { beam: geometry.beam, polar: geometry.polar });
+        let axes = Axes { beam: geometry.beam, polar: geometry.polar };
+        let sources = parts.sources.of(Rays::new(beam, axes), |rays| rays.sources().into());
         if sources.is_empty() {
             return Err(ModelError::Impossible(
                 "no source is left; check the divergence or -sourcefile".to_owned(),
@@ -210,16 +241,18 @@ impl Model {
             "-phisteps, -mosaic_domains: orientations",
             2.0 * BYTES_PER_STEP * f64::from(spindle_steps.count) * f64::from(domains),
         )?;
-        let rotations = mosaic::domains(domains, crystal.mosaic_spread.unwrap_or(0.0), crystal.mosaic_seed);
-        let carry_over = oddities.has(Oddity::PhiCarryOver);
-        let orientations = spindle::orientations(
-            at_rest.direct,
-            geometry.spindle,
-            sampling.phi,
-            spindle_steps,
-            &rotations,
-            carry_over,
-        );
+        let spread = (domains, crystal.mosaic_spread.unwrap_or(0.0), crystal.mosaic_seed);
+        let rotations =
+            parts.domains.of(spread, |&(count, spread, seed)| mosaic::domains(count, spread, seed).into());
+        let turns = Turns {
+            direct: at_rest.direct,
+            spindle: geometry.spindle,
+            phi: sampling.phi,
+            steps: spindle_steps,
+            domains: Same(rotations),
+            carry_over: oddities.has(Oddity::PhiCarryOver),
+        };
+        let orientations = parts.orientations.of(turns, |turns| Arc::new(turns.orientations()));
 
         let sensor = sensor(experiment);
         let largest = (0..3).map(|i| cells[i] * at_rest.direct[i].norm()).fold(0.0, f64::max);
@@ -251,7 +284,7 @@ impl Model {
             sensor,
             lattice,
             sources,
-            spread,
+            spread: sampled,
             spindle_steps,
             domains,
             orientations,

@@ -1,6 +1,7 @@
 //! The crystal at every step of the spindle and in every mosaic domain.
 
 use super::crystal::Direct;
+use super::kept::Same;
 use super::steps::Sampled;
 use super::vector::{Matrix3, Vec3};
 
@@ -25,51 +26,66 @@ pub struct Orientations {
     pub first: Option<Pass>,
 }
 
-/// Turns the crystal about the spindle and into each domain.
-///
-/// nanoBragg leaves the vectors as they are when phi is exactly 0, so that they keep the rotation of the step before
-/// in the order of the loops (`carry_over`). What that step was is known beforehand: in every pass but the first it
-/// is the last step that did rotate, of the same pass or else of the pass before; in the first it may be none.
-pub fn orientations(
-    direct: Direct,
-    spindle: Vec3,
-    phi: f64,
-    steps: Sampled,
-    domains: &[Matrix3],
-    carry_over: bool,
-) -> Orientations {
-    let angles: Vec<f64> = (0..steps.count).map(|i| phi + steps.step * f64::from(i)).collect();
-    let pass = |before: Option<f64>| {
-        let mut kept = before;
-        let step = |&phi: &f64| {
-            if phi != 0.0 {
-                kept = Some(phi);
-            } else if !carry_over {
-                kept = None;
-            }
-            let turned = match kept {
-                Some(angle) => direct.map(|v| v.rotate_axis(spindle, angle)),
-                None => direct,
+/// All that the orientations depend on.
+#[derive(Debug, PartialEq)]
+pub struct Turns {
+    /// a, b, c of the crystal at rest, in metres.
+    pub direct: Direct,
+    /// Axis of the spindle.
+    pub spindle: Vec3,
+    /// First angle.
+    pub phi: f64,
+    /// Steps of the angle.
+    pub steps: Sampled,
+    /// Rotations of the mosaic domains.
+    pub domains: Same<[Matrix3]>,
+    /// Whether vectors that are not turned keep their last rotation.
+    pub carry_over: bool,
+}
+
+impl Turns {
+    /// Turns the crystal about the spindle and into each domain.
+    ///
+    /// nanoBragg leaves the vectors as they are when phi is exactly 0, so that they keep the rotation of the step before
+    /// in the order of the loops (`carry_over`). What that step was is known beforehand: in every pass but the first it
+    /// is the last step that did rotate, of the same pass or else of the pass before; in the first it may be none.
+    pub fn orientations(&self) -> Orientations {
+        let Turns { direct, spindle, phi, steps, carry_over, .. } = *self;
+        let angles: Vec<f64> = (0..steps.count).map(|i| phi + steps.step * f64::from(i)).collect();
+        let pass = |before: Option<f64>| {
+            let mut kept = before;
+            let step = |&phi: &f64| {
+                if phi != 0.0 {
+                    kept = Some(phi);
+                } else if !carry_over {
+                    kept = None;
+                }
+                let turned = match kept {
+                    Some(angle) => direct.map(|v| v.rotate_axis(spindle, angle)),
+                    None => direct,
+                };
+                self.domains.iter().map(|&m| Orientation { phi, direct: turned.map(|v| m * v) }).collect()
             };
-            domains.iter().map(|&m| Orientation { phi, direct: turned.map(|v| m * v) }).collect()
+            angles.iter().map(step).collect::<Pass>()
         };
-        angles.iter().map(step).collect::<Pass>()
-    };
-    let last_rotation = angles.iter().rev().copied().find(|&phi| phi != 0.0);
-    let differs = carry_over && angles.first() == Some(&0.0) && last_rotation.is_some();
-    Orientations { usual: pass(last_rotation), first: differs.then(|| pass(None)) }
+        let last_rotation = angles.iter().rev().copied().find(|&phi| phi != 0.0);
+        let differs = carry_over && angles.first() == Some(&0.0) && last_rotation.is_some();
+        Orientations { usual: pass(last_rotation), first: differs.then(|| pass(None)) }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
 
     const DIRECT: Direct = [Vec3::new(1.0, 0.0, 0.0), Vec3::new(0.0, 2.0, 0.0), Vec3::new(0.0, 0.0, 3.0)];
     const Z: Vec3 = Vec3::new(0.0, 0.0, 1.0);
 
     fn at(phi: f64, step: f64, count: u32, carry_over: bool) -> Orientations {
         let steps = Sampled { range: 0.0, step, count };
-        orientations(DIRECT, Z, phi, steps, &[Matrix3::IDENTITY], carry_over)
+        let domains = Same(Arc::from([Matrix3::IDENTITY]));
+        Turns { direct: DIRECT, spindle: Z, phi, steps, domains, carry_over }.orientations()
     }
 
     #[test]

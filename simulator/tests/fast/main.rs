@@ -19,6 +19,7 @@ use nanobragg::oddities::Oddities;
 use nanobragg::physics::Model;
 use nanobragg::physics::model::Applied;
 use std::ops::Range;
+use std::sync::Arc;
 use variants::Variant;
 
 /// Random experiments, unless the environment has another number.
@@ -161,12 +162,16 @@ fn the_bound_holds_for_the_scalar_engine_in_other_numbers() {
 type Fault = (&'static str, fn(&mut Model), f64);
 
 const FAULTS: &[Fault] = &[
-    ("wavelengths longer by 1e-7", |m| m.sources.iter_mut().for_each(|s| s.wavelength *= 1.0 + 1e-7), 30.0),
+    (
+        "wavelengths longer by 1e-7",
+        |m| Arc::make_mut(&mut m.sources).iter_mut().for_each(|s| s.wavelength *= 1.0 + 1e-7),
+        30.0,
+    ),
     ("cells longer by 1e-8", |m| rounding::each_cell(m, |cell| cell.map(|v| v * (1.0 + 1e-8))), 25.0),
     ("one more cell along a", |m| m.lattice.cells[0] += 1.0, 40.0),
     ("twice the cells along c", |m| m.lattice.cells[2] *= 2.0, 40.0),
     ("the detector farther by 1e-7", |m| m.geometry.pix0 = m.geometry.pix0 * (1.0 + 1e-7), 40.0),
-    ("one source less", |m| m.sources.truncate((m.sources.len() - 1).max(1)), 28.0),
+    ("one source less", |m| m.sources = m.sources[..(m.sources.len() - 1).max(1)].into(), 28.0),
     ("interpolation the other way", |m| m.interpolate = m.grid.is_some() && !m.interpolate, 10.0),
     ("no end of interpolation, or one", |m| m.factors.latch = !m.factors.latch, 2.5),
     ("the first pass as the others", |m| m.first_pass = None, 2.0),

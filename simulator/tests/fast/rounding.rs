@@ -6,6 +6,7 @@ use nanobragg::physics::intensity::{self, Inherited};
 use nanobragg::physics::spindle::Pass;
 use nanobragg::physics::tap::NoTap;
 use nanobragg::physics::vector::Vec3;
+use std::sync::Arc;
 
 /// Every pixel in raster order as the scalar engine has it, before it becomes f32.
 pub(crate) fn render(model: &Model) -> Vec<f64> {
@@ -34,7 +35,7 @@ pub(crate) fn turned(model: &Model) -> Model {
     {
         *v = turn(*v);
     }
-    for source in &mut turned.sources {
+    for source in Arc::make_mut(&mut turned.sources) {
         source.incident = turn(source.incident);
     }
     turned.lattice.reciprocal = turned.lattice.reciprocal.map(turn);
@@ -55,7 +56,7 @@ pub(crate) fn scaled(model: &Model) -> Model {
     scaled.sensor.step *= laboratory;
     scaled.sensor.absorption /= laboratory;
     scaled.dmin *= crystal;
-    for source in &mut scaled.sources {
+    for source in Arc::make_mut(&mut scaled.sources) {
         source.wavelength *= crystal;
     }
     each_cell(&mut scaled, |direct| direct.map(|v| v * crystal));
@@ -64,7 +65,7 @@ pub(crate) fn scaled(model: &Model) -> Model {
 
 /// Changes the cell vectors of every orientation.
 pub(crate) fn each_cell(model: &mut Model, change: impl Fn(Direct) -> Direct) {
-    let orientations = &mut model.orientations;
+    let orientations = Arc::make_mut(&mut model.orientations);
     let passes: [Option<&mut Pass>; 2] = [Some(&mut orientations.usual), orientations.first.as_mut()];
     for orientation in passes.into_iter().flatten().flatten().flatten() {
         orientation.direct = change(orientation.direct);

@@ -27,7 +27,7 @@ fn sum_at(m: &Model, s: f64, f: f64) -> f64 {
     for layer in 0..m.sensor.layers {
         let position = m.geometry.position(f, s, f64::from(layer) * m.sensor.step);
         let diffracted = position / position.norm();
-        for source in &m.sources {
+        for source in m.sources.iter() {
             let q = (diffracted - source.incident) / source.wavelength;
             for orientation in m.orientations.usual.iter().flatten() {
                 let hkl = orientation.direct.map(|v| v.dot(q)).map(|h| h - h.round());
