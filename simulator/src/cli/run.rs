@@ -110,14 +110,14 @@ fn renders(request: &Request, started: Instant) -> Result<(), RunError> {
             }
         };
         let loop_and_float = Instant::now();
-        let (rendered_image, rendered) = render::render(request, &simulator, image.take(), &show)?;
-        let image = &*image.insert(rendered_image);
+        let made = render::render(request, &simulator, image.take(), &show)?;
+        let (image, statistics, rendered) = (&*image.insert(made.image), made.statistics, made.rendered);
         drop(line);
         let written = {
             // On this thread: the threads of the pool have no subscriber.
             let _phase = InPhase::new(Phase::Output);
             let _span = tracing::info_span!(target: spans::TARGET, "output").entered();
-            pool.install(|| write_files(request, &simulator, image))?
+            pool.install(|| write_files(request, &simulator, image, statistics))?
         };
         renders.push(Render {
             kind: if renders.is_empty() { "cold" } else { "warm" },
@@ -137,8 +137,12 @@ fn renders(request: &Request, started: Instant) -> Result<(), RunError> {
     }
 }
 
-fn write_files(request: &Request, simulator: &Simulator, image: &Image) -> Result<Written, RunError> {
-    let statistics = simulator.statistics(image);
+fn write_files(
+    request: &Request,
+    simulator: &Simulator,
+    image: &Image,
+    statistics: Statistics,
+) -> Result<Written, RunError> {
     // A float image in memory is written as it lies there, while the others are made.
     let (float, written) = rayon::join(
         || match image {

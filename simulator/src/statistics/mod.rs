@@ -5,11 +5,12 @@ mod solid_angle;
 use crate::physics::Model;
 use crate::wide::wide;
 use rayon::prelude::*;
+use std::sync::{Mutex, PoisonError};
 
 /// Pixels that are looked at twice, once for their mean and once for their deviations from it, while they are in the
 /// fastest cache.
 const PIECE: usize = 4096;
-/// Pixels of a block, the part of one thread, unless a row is longer.
+/// Pixels of a block, the part of one thread, or one row where that is longer.
 const BLOCK: usize = 1 << 16;
 /// Sums that are kept side by side.
 const LANES: usize = 16;
@@ -35,48 +36,75 @@ pub struct Statistics {
     pub solid_angle: f64,
 }
 
-/// Looks at an image (slow-major). Adds up in blocks whose limits depend on nothing but the region of interest, so that
-/// the answer is the same however many threads help.
+/// Looks at an image (slow-major). Adds up row by row, so that the answer is the same however many threads help.
 pub fn statistics(model: &Model, image: &[f32]) -> Statistics {
     let width = model.geometry.pixels[0];
-    let [f0, f1, s0, s1] = model.roi;
-    let block_rows = (BLOCK / (f1 - f0 + 1)).max(1);
-    let blocks = (s1 - s0 + 1).div_ceil(block_rows);
-    let look = |block: usize| {
-        let first = s0 + block * block_rows;
-        let last = (first + block_rows - 1).min(s1);
-        let mut sums = Sums::NONE;
-        if f1 - f0 + 1 == width {
-            sums.add_run(image, first * width, (last + 1) * width);
-        } else {
-            (first..=last).for_each(|s| sums.add_run(image, s * width + f0, s * width + f1 + 1));
-        }
-        sums.solid_angle = (first..=last).map(|s| solid_angle::of_row(&model.geometry, s, f0, f1)).sum();
-        sums
-    };
-    let blocks: Vec<Sums> = (0..blocks).into_par_iter().map(look).collect();
-    let mut all = Sums::NONE;
-    blocks.iter().for_each(|block| all.add(block));
+    let block = (BLOCK / width).max(1) * width;
+    let gathering = Gathering::new(model);
+    let blocks = image.par_chunks(block).enumerate();
+    blocks.for_each(|(i, pixels)| gathering.look(i * block, pixels));
+    gathering.finish(image)
+}
 
-    let at = all.max_piece.and_then(|from| {
-        let piece = image[from..].iter().take(PIECE);
-        piece.into_iter().position(|&value| value == all.max).map(|i| from + i)
-    });
-    let free = (all.count.max(2.0) - 1.0).max(1.0);
-    Statistics {
-        max: at.map_or(f64::NEG_INFINITY, |at| f64::from(image[at])),
-        max_pixel: at.map_or([f0, s0], |at| [at % width, at / width]),
-        sum: all.sum,
-        mean: all.sum / all.count,
-        rms: (all.sum2 / free).sqrt(),
-        rmsd: (all.squares / free).sqrt(),
-        pixels: (f1 - f0 + 1) * (s1 - s0 + 1),
-        solid_angle: all.solid_angle,
+/// Statistics of an image that is seen in parts, in any order.
+#[derive(Debug)]
+pub(crate) struct Gathering<'a> {
+    model: &'a Model,
+    /// Of every row of the region of interest.
+    rows: Mutex<Vec<Sums>>,
+}
+
+impl<'a> Gathering<'a> {
+    pub(crate) fn new(model: &'a Model) -> Gathering<'a> {
+        let [_, _, s0, s1] = model.roi;
+        Gathering { model, rows: Mutex::new(vec![Sums::NONE; s1 - s0 + 1]) }
+    }
+
+    /// Looks at whole rows, from a position of the image on. What was seen of them before is forgotten.
+    pub(crate) fn look(&self, first: usize, pixels: &[f32]) {
+        let width = self.model.geometry.pixels[0];
+        let [f0, f1, s0, s1] = self.model.roi;
+        let seen: Vec<(usize, Sums)> = (first / width..)
+            .zip(pixels.chunks_exact(width))
+            .filter(|(s, _)| (s0..=s1).contains(s))
+            .map(|(s, row)| {
+                let solid_angle = solid_angle::of_row(&self.model.geometry, s, f0, f1);
+                let mut sums = Sums { solid_angle, ..Sums::NONE };
+                sums.add_run(s * width + f0, &row[f0..=f1]);
+                (s - s0, sums)
+            })
+            .collect();
+        let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.into_iter().for_each(|(row, sums)| rows[row] = sums);
+    }
+
+    /// The statistics, when the whole region was seen.
+    pub(crate) fn finish(self, image: &[f32]) -> Statistics {
+        let width = self.model.geometry.pixels[0];
+        let [f0, f1, s0, s1] = self.model.roi;
+        let mut all = Sums::NONE;
+        let rows = self.rows.into_inner().unwrap_or_else(PoisonError::into_inner);
+        rows.iter().for_each(|row| all.add(row));
+        let at = all.max_piece.and_then(|from| {
+            let piece = image[from..].iter().take(PIECE);
+            piece.into_iter().position(|&value| value == all.max).map(|i| from + i)
+        });
+        let free = (all.count.max(2.0) - 1.0).max(1.0);
+        Statistics {
+            max: at.map_or(f64::NEG_INFINITY, |at| f64::from(image[at])),
+            max_pixel: at.map_or([f0, s0], |at| [at % width, at / width]),
+            sum: all.sum,
+            mean: all.sum / all.count,
+            rms: (all.sum2 / free).sqrt(),
+            rmsd: (all.squares / free).sqrt(),
+            pixels: (f1 - f0 + 1) * (s1 - s0 + 1),
+            solid_angle: all.solid_angle,
+        }
     }
 }
 
 /// Sums over some pixels.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Sums {
     count: f64,
     sum: f64,
@@ -100,10 +128,10 @@ impl Sums {
         solid_angle: 0.0,
     };
 
-    /// Adds the pixels from one position of the image to another.
-    fn add_run(&mut self, image: &[f32], from: usize, to: usize) {
-        for start in (from..to).step_by(PIECE) {
-            let piece = &image[start..to.min(start + PIECE)];
+    /// Adds pixels from a position of the image on.
+    fn add_run(&mut self, first: usize, pixels: &[f32]) {
+        for (i, piece) in pixels.chunks(PIECE).enumerate() {
+            let start = first + i * PIECE;
             let (sum, sum2, max) = sums(piece);
             let count = piece.len() as f64;
             let squares = deviations(piece, sum / count);
@@ -115,7 +143,7 @@ impl Sums {
     /// Joins the pixels that come after these (Chan, Golub and LeVeque, Am. Stat. 37 (1983) 242).
     fn add(&mut self, other: &Sums) {
         if self.count == 0.0 {
-            *self = *other;
+            *self = Sums { solid_angle: self.solid_angle + other.solid_angle, ..*other };
             return;
         }
         let count = self.count + other.count;
