@@ -10,6 +10,7 @@ use crate::physics::Model;
 use crate::physics::vector::Vec3;
 
 /// A row of samples.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Line<const K: usize> {
     /// What a unit of each coordinate is in space.
     pub(crate) axes: [Vec3; K],

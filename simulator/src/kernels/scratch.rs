@@ -5,6 +5,7 @@ use super::combos::{ANCHORED, ANCHORS, Coefficients, Start};
 use super::entry::FactorKind;
 use super::factor::Cells;
 use super::plan::Plan;
+use super::slim::Row;
 
 /// Pixels of a block: the coordinates of all its samples stay in the first level of the cache.
 pub(crate) const BLOCK: usize = 512;
@@ -55,6 +56,8 @@ pub(crate) struct Scratch<const K: usize> {
     pub(crate) narrow_cells: Cells<f32>,
     /// Where the last coordinate's coefficients were set for.
     pub(crate) line: Option<[u64; 3]>,
+    /// The row or sub-row that was rendered last, and its place along slow.
+    pub(crate) row: Option<([usize; 2], Row<K>)>,
     /// Whether nothing was added to the raw sums yet.
     pub(crate) empty: bool,
 }
@@ -95,6 +98,7 @@ impl<const K: usize> Scratch<K> {
             cells: Cells::new(plan.kind == FactorKind::Tricubic && !plan.narrow),
             narrow_cells: Cells::new(plan.kind == FactorKind::Tricubic && plan.narrow),
             line: None,
+            row: None,
             empty: true,
         }
     }

@@ -22,6 +22,27 @@ const LARGEST: f64 = 0.03;
 /// Coefficients of ε⁴ … ε in (1 + ε)^−½ − 1.
 const SERIES: [f64; 4] = [35.0 / 128.0, -5.0 / 16.0, 3.0 / 8.0, -0.5];
 
+/// Numbers of the anchors.
+const COUNTING: [f64; ANCHORS] = {
+    let mut of = [0.0; ANCHORS];
+    let mut i = 0;
+    while i < ANCHORS {
+        of[i] = i as f64;
+        i += 1;
+    }
+    of
+};
+/// Pixels from their anchor.
+const FROM_ANCHOR: [f32; ANCHORED] = {
+    let mut of = [0.0; ANCHORED];
+    let mut i = 0;
+    while i < ANCHORED {
+        of[i] = i as f32 - (ANCHORED / 2) as f32;
+        i += 1;
+    }
+    of
+};
+
 /// Renders a block in f64; the raw sums of its pixels may be `given`.
 #[inline(always)]
 pub(crate) fn render64<I: Isa, const K: usize>(pixels: &Pixels, rows: &mut Rows<K>, given: Option<&[f64]>) {
@@ -75,32 +96,35 @@ fn coordinates64<I: Isa, const K: usize, const FIRST: bool>(
     let edge = geometry.pixel / f64::from(model.oversample);
     let along = edge * (fpixel as f64 * f64::from(model.oversample) + f64::from(sub_f)) + edge / 2.0;
     let (mut first, step) = (I::F64::of(along - line.nearest), I::F64::of(geometry.pixel));
-    let counting: [f64; 8] = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0];
-    first = I::F64::load(&counting).mul_add(step, first);
+    first = I::F64::load(&COUNTING).mul_add(step, first);
     let offset2 = I::F64::of(line.offset2);
     let factor = Factor::new(model, plan, line);
     let [c0, c1, c2] = factor.polynomial;
     let (c0, c1, c2) = (I::F64::of(c0), I::F64::of(c1), I::F64::of(c2));
     let Scratch { coordinates, first_omega, .. } = scratch;
     let [u, v] = &mut coordinates[..] else { return };
-    let lanes = I::F64::LANES;
-    let all = u[..n].chunks_exact_mut(lanes).zip(v[..n].chunks_exact_mut(lanes));
-    let mut at = 0.0;
-    for ((to_u, to_v), to_factor) in all.zip(first_omega[..n].chunks_exact_mut(lanes)) {
-        let f = step.mul_add(I::F64::of(at), first);
-        let v = f.mul_add(f, offset2).rsqrt();
-        let u = f * v;
-        u.store(to_u);
-        v.store(to_v);
-        at += lanes as f64;
-        if !FIRST {
-            continue;
+    let (u, v, factors) = (&mut u[..n], &mut v[..n], &mut first_omega[..n]);
+    let [slope, constant] = fifth(geometry.point_pixel).map(I::F64::of);
+    let mut at = 0;
+    while at < n {
+        let f = step.mul_add(I::F64::of(at as f64), first);
+        let inverse = f.mul_add(f, offset2).rsqrt();
+        (f * inverse).store(&mut u[at..]);
+        inverse.store(&mut v[at..]);
+        if FIRST {
+            let polynomial = c2.mul_add(f, c1).mul_add(f, c0);
+            let square = inverse * inverse;
+            let power = square * square * slope.mul_add(inverse, constant);
+            (power * polynomial).store(&mut factors[at..]);
         }
-        let polynomial = c2.mul_add(f, c1).mul_add(f, c0);
-        let square = v * v;
-        let power = if geometry.point_pixel { square * square } else { square * square * v };
-        (power * polynomial).store(to_factor);
+        at += I::F64::LANES;
     }
+}
+
+/// The factor by which Ω·P has a fifth power of 1/R and not a fourth, as a linear function of 1/R: 1/R, or 1 for points.
+#[inline(always)]
+fn fifth(point_pixel: bool) -> [f64; 2] {
+    if point_pixel { [0.0, 1.0] } else { [1.0, 0.0] }
 }
 
 /// Ω·P of the first source along a row.
@@ -108,6 +132,7 @@ fn coordinates64<I: Isa, const K: usize, const FIRST: bool>(
 /// P is ½(A + a quadratic form in the diffracted direction) (see [`crate::physics::polarization`]), and that direction is
 /// (f·**fast** + x₀)/R. With R² = f² + x₀² the whole is a polynomial of degree 2 in f, over R²; Ω is p²D/R³, or 1/R² for
 /// points.
+#[derive(Clone, Copy, Debug)]
 struct Factor {
     /// Coefficients of 1, f, f² in Ω·P·R⁵, or Ω·P·R⁴ for points.
     polynomial: [f64; 3],
@@ -145,7 +170,8 @@ impl Factor {
 }
 
 /// A row of pixels, or of sub-pixels, in f32.
-struct Row<const K: usize> {
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Row<const K: usize> {
     line: Line<K>,
     factor: Factor,
     /// Whether the series of g is good all along the row.
@@ -177,8 +203,12 @@ pub(crate) fn render32<I: Isa, const K: usize>(pixels: &Pixels, rows: &mut Rows<
         sum[..n].fill(0.0);
     }
     for sub_s in 0..samples {
-        let line = Line::new(model, pixels.spixel, 0, sub_s);
-        let row = Row::new(model, plan, line);
+        let place = [pixels.spixel, sub_s as usize];
+        let row = match rows.scratch.row {
+            Some((known, row)) if known == place => row,
+            _ => Row::new(model, plan, Line::new(model, pixels.spixel, 0, sub_s)),
+        };
+        rows.scratch.row = Some((place, row));
         if given.is_none() {
             row.line.set(plan, rows.scratch);
         }
@@ -311,12 +341,11 @@ fn coordinates32<I: Isa, const K: usize, const FIRST: bool>(
     let mut centres = [[0.0; ANCHORS]; K];
     let mut known =
         Known { u: [0.0; ANCHORS], v: [0.0; ANCHORS], step: [0.0; ANCHORS], polynomial: [[0.0; ANCHORS]; 3] };
-    let counting: [f64; ANCHORS] = std::array::from_fn(|i| i as f64);
     let between = I::F64::of(step * ANCHORED as f64);
     let middle = I::F64::of(first + step * (ANCHORED / 2) as f64);
     let mut at = 0;
     while at < ANCHORS.min(part.len().div_ceil(ANCHORED)) {
-        let f = I::F64::load(&counting[at..]).mul_add(between, middle);
+        let f = I::F64::load(&COUNTING[at..]).mul_add(between, middle);
         let v = f.mul_add(f, I::F64::of(offset2)).rsqrt();
         let u = f * v;
         u.store(&mut centres[0][at..]);
@@ -338,25 +367,24 @@ fn coordinates32<I: Isa, const K: usize, const FIRST: bool>(
     }
     let Scratch { narrow, narrow_factor, .. } = scratch;
     let [to_u, to_v] = &mut narrow[..] else { return centres };
-    let counting: [f32; ANCHORED] = std::array::from_fn(|i| i as f32 - (ANCHORED / 2) as f32);
-    let one = I::F32::of(1.0);
-    let lanes = I::F32::LANES;
-    let factors = narrow_factor[part.clone()].chunks_exact_mut(lanes);
-    let vectors = to_u[part.clone()].chunks_exact_mut(lanes).zip(to_v[part].chunks_exact_mut(lanes));
-    for (i, ((to_u, to_v), to_factor)) in vectors.zip(factors).enumerate() {
-        let anchor = i * lanes / ANCHORED % ANCHORS;
-        if !series {
-            // So close that the series would be long.
-            let [f0, v0] = [centres[0][anchor], centres[K - 1][anchor]];
-            for (lane, (u, v)) in to_u.iter_mut().zip(&mut *to_v).enumerate() {
-                let f = first + step * (i * lanes + lane) as f64;
-                let inverse = 1.0 / (f * f + offset2).sqrt();
-                (*u, *v) = ((f * inverse - f0) as f32, (inverse - v0) as f32);
-            }
+    let n = part.len();
+    let (to_u, to_v, factors) = (&mut to_u[part.clone()], &mut to_v[part.clone()], &mut narrow_factor[part]);
+    if !series {
+        // So close that the series would be long.
+        for (i, (u, v)) in to_u.iter_mut().zip(&mut *to_v).enumerate() {
+            let anchor = i / ANCHORED % ANCHORS;
+            let f = first + step * i as f64;
+            let inverse = 1.0 / (f * f + offset2).sqrt();
+            (*u, *v) = ((f * inverse - centres[0][anchor]) as f32, (inverse - centres[K - 1][anchor]) as f32);
         }
+    }
+    let one = I::F32::of(1.0);
+    let [slope, constant] = fifth(geometry.point_pixel).map(I::F32::of);
+    let mut at = 0;
+    while at < n {
+        let anchor = at / ANCHORED % ANCHORS;
         // In units of R₀: all numbers are about 1 then, however large the detector.
-        let place = i * lanes % ANCHORED;
-        let delta = I::F32::load(&counting[place..]) * I::F32::splat(known.step[anchor]);
+        let delta = I::F32::load(&FROM_ANCHOR[at % ANCHORED..]) * I::F32::splat(known.step[anchor]);
         let relative = if series {
             let f0 = I::F32::splat(known.u[anchor]);
             let f = f0 + delta;
@@ -368,24 +396,20 @@ fn coordinates32<I: Isa, const K: usize, const FIRST: bool>(
                 i += 1;
             }
             g = g * epsilon;
-            g.mul_add(f, delta).store(to_u);
-            (g * I::F32::splat(known.v[anchor])).store(to_v);
+            g.mul_add(f, delta).store(&mut to_u[at..]);
+            (g * I::F32::splat(known.v[anchor])).store(&mut to_v[at..]);
             g + one
         } else {
-            I::F32::load(to_v) / I::F32::splat(known.v[anchor]) + one
+            I::F32::load(&to_v[at..]) / I::F32::splat(known.v[anchor]) + one
         };
-        if !FIRST {
-            continue;
+        if FIRST {
+            let [p0, p1, p2] = known.polynomial.each_ref().map(|p| I::F32::splat(p[anchor]));
+            let polynomial = p2.mul_add(delta, p1).mul_add(delta, p0);
+            let square = relative * relative;
+            let power = square * square * slope.mul_add(relative, constant);
+            (power * polynomial).store(&mut factors[at..]);
         }
-        let [p0, p1, p2]: [I::F32; 3] = [
-            I::F32::splat(known.polynomial[0][anchor]),
-            I::F32::splat(known.polynomial[1][anchor]),
-            I::F32::splat(known.polynomial[2][anchor]),
-        ];
-        let polynomial = p2.mul_add(delta, p1).mul_add(delta, p0);
-        let square = relative * relative;
-        let power = if geometry.point_pixel { square * square } else { square * square * relative };
-        (power * polynomial).store(to_factor);
+        at += I::F32::LANES;
     }
     centres
 }
