@@ -104,7 +104,8 @@ fn coordinates64<I: Isa, const K: usize, const FIRST: bool>(
     let Scratch { coordinates, first_omega, .. } = scratch;
     let [u, v] = &mut coordinates[..] else { return };
     let (u, v, factors) = (&mut u[..n], &mut v[..n], &mut first_omega[..n]);
-    let [slope, constant] = fifth(geometry.point_pixel).map(I::F64::of);
+    let [slope, constant] = fifth(geometry.point_pixel);
+    let (slope, constant) = (I::F64::of(slope), I::F64::of(constant));
     let mut at = 0;
     while at < n {
         let f = step.mul_add(I::F64::of(at as f64), first);
@@ -379,7 +380,8 @@ fn coordinates32<I: Isa, const K: usize, const FIRST: bool>(
         }
     }
     let one = I::F32::of(1.0);
-    let [slope, constant] = fifth(geometry.point_pixel).map(I::F32::of);
+    let [slope, constant] = fifth(geometry.point_pixel);
+    let (slope, constant) = (I::F32::of(slope), I::F32::of(constant));
     let mut at = 0;
     while at < n {
         let anchor = at / ANCHORED % ANCHORS;
@@ -403,7 +405,9 @@ fn coordinates32<I: Isa, const K: usize, const FIRST: bool>(
             I::F32::load(&to_v[at..]) / I::F32::splat(known.v[anchor]) + one
         };
         if FIRST {
-            let [p0, p1, p2] = known.polynomial.each_ref().map(|p| I::F32::splat(p[anchor]));
+            let [p0, p1, p2] = &known.polynomial;
+            let (p0, p1) = (I::F32::splat(p0[anchor]), I::F32::splat(p1[anchor]));
+            let p2 = I::F32::splat(p2[anchor]);
             let polynomial = p2.mul_add(delta, p1).mul_add(delta, p0);
             let square = relative * relative;
             let power = square * square * slope.mul_add(relative, constant);
