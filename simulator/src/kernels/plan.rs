@@ -71,6 +71,9 @@ pub(crate) struct Plan<const K: usize> {
     pub(crate) raw: bool,
     /// Whether nothing but the sum needs the coordinates of samples after the first, and two are enough.
     pub(crate) slim: bool,
+    /// The factor by which Ω·P has a fifth power of 1/R and not a fourth, as a linear function of 1/R: 1/R, or 1 for points.
+    /// Kept in memory, because from a choice of two constants the compiler makes a branch in the loop over the pixels.
+    pub(crate) fifth: [f64; 2],
     /// What a sum of terms is to be multiplied by.
     pub(crate) scale: f64,
     pub(crate) lattice: Params,
@@ -197,6 +200,7 @@ impl<const K: usize> Plan<K> {
             narrow,
             raw,
             slim,
+            fifth: if model.geometry.point_pixel { [0.0, 1.0] } else { [1.0, 0.0] },
             scale,
             lattice,
             kind,

@@ -104,7 +104,7 @@ fn coordinates64<I: Isa, const K: usize, const FIRST: bool>(
     let Scratch { coordinates, first_omega, .. } = scratch;
     let [u, v] = &mut coordinates[..] else { return };
     let (u, v, factors) = (&mut u[..n], &mut v[..n], &mut first_omega[..n]);
-    let [slope, constant] = fifth(geometry.point_pixel);
+    let [slope, constant] = plan.fifth;
     let (slope, constant) = (I::F64::of(slope), I::F64::of(constant));
     let mut at = 0;
     while at < n {
@@ -120,12 +120,6 @@ fn coordinates64<I: Isa, const K: usize, const FIRST: bool>(
         }
         at += I::F64::LANES;
     }
-}
-
-/// The factor by which Ω·P has a fifth power of 1/R and not a fourth, as a linear function of 1/R: 1/R, or 1 for points.
-#[inline(always)]
-fn fifth(point_pixel: bool) -> [f64; 2] {
-    if point_pixel { [0.0, 1.0] } else { [1.0, 0.0] }
 }
 
 /// Ω·P of the first source along a row.
@@ -243,9 +237,9 @@ fn sample<I: Isa, const K: usize>(
     let scratch = &mut *rows.scratch;
     let fpixel = pixels.fpixel + part.start;
     let centres = if sub_s == 0 && sub_f == 0 {
-        coordinates32::<I, K, true>(rows.model, row, fpixel, sub_f, part.clone(), scratch)
+        coordinates32::<I, K, true>(rows.model, plan, row, fpixel, sub_f, part.clone(), scratch)
     } else {
-        coordinates32::<I, K, false>(rows.model, row, fpixel, sub_f, part.clone(), scratch)
+        coordinates32::<I, K, false>(rows.model, plan, row, fpixel, sub_f, part.clone(), scratch)
     };
     if given {
         return;
@@ -325,6 +319,7 @@ struct Known {
 #[inline(always)]
 fn coordinates32<I: Isa, const K: usize, const FIRST: bool>(
     model: &Model,
+    plan: &Plan<K>,
     row: &Row<K>,
     fpixel: usize,
     sub_f: u32,
@@ -380,7 +375,7 @@ fn coordinates32<I: Isa, const K: usize, const FIRST: bool>(
         }
     }
     let one = I::F32::of(1.0);
-    let [slope, constant] = fifth(geometry.point_pixel);
+    let [slope, constant] = plan.fifth;
     let (slope, constant) = (I::F32::of(slope), I::F32::of(constant));
     let mut at = 0;
     while at < n {
