@@ -80,6 +80,7 @@ fn every_metric_is_what_numpy_computes() {
     }
     let dir = temporary_folder();
     let script = workspace_root().join("tests/fixtures/numpy_metrics.py");
+    let mut missed = 0;
     for seed in [1, 2, 3] {
         let images = pair(seed);
         let shape = Shape::new(WIDTH, HEIGHT);
@@ -116,6 +117,8 @@ fn every_metric_is_what_numpy_computes() {
         assert!(wrong.is_empty(), "seed {seed}:\n{}", wrong.join("\n"));
         let peaks = &comparison.extended.expect("metrics").peaks;
         assert_eq!(wanted["peaks"].as_u64(), Some(peaks.reference as u64), "seed {seed}");
-        assert!(peaks.reference >= 10 && peaks.recall < Some(1.0), "something to see: {peaks:?}");
+        assert!(peaks.reference >= 10, "something to see: {peaks:?}");
+        missed += peaks.missing.len();
     }
+    assert!(missed > 0, "no peak is gone in any of them");
 }

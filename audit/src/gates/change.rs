@@ -146,7 +146,7 @@ mod tests {
             ["sum_ratio>=0.99: a", "sum_ratio<=1.01: b"].map(|t| parse(t).unwrap()).to_vec();
         assert_eq!(changed(contract(), &both, "suite").unwrap().len(), 4);
         let off = parse("peak_recall off: noise").unwrap();
-        let without = changed(defaults(), &[off.clone()], "x").unwrap();
+        let without = changed(defaults(), std::slice::from_ref(&off), "x").unwrap();
         let gate = without.iter().find(|g| g.metric == "peak_recall").unwrap();
         assert!(gate.off && gate.shipped_limit == Some(1.0) && gate.reason == "noise");
         assert_eq!(changed(without.clone(), &[off], "x").unwrap(), without, "out is out");
