@@ -154,6 +154,9 @@ pub struct CaptureArgs {
     /// More arguments for the reference alone, quoted as for a shell
     #[arg(long, value_name = "ARGS", allow_hyphen_values = true)]
     pub reference_args: Option<String>,
+    /// Limits of the command line.
+    #[command(flatten)]
+    pub gates: crate::phases::GateArgs,
     /// Threads of each engine [default: all cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub threads: Option<u32>,

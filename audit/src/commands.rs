@@ -236,7 +236,7 @@ fn settings(ctx: &Context, args: &CaptureArgs) -> Result<Settings> {
             in_place,
             environment: Vec::new(),
         },
-        gates: config.gates.clone(),
+        gates: args.gates.over(&config.gates)?,
         speed_target: config.capture.speed_target,
         warm_setup_limit_ms: config.capture.warm_setup_limit_ms,
         blocking_patterns: config.capture.blocking_patterns.clone(),
@@ -279,7 +279,7 @@ fn short(ctx: &Context, path: &Path) -> String {
 
 fn report(ctx: &Context, as_json: bool, done: &Done, hot: Option<&HotLoops>) -> Result<Exit> {
     if as_json {
-        let value = json!({ "verdict": done.verdict, "exit": done.exit().code(), "phase": done.phase, "stamp": paths::text(&done.stamp), "line": done.line, "hottest": hottest(hot) });
+        let value = json!({ "verdict": done.verdict, "loosened": loosened(&done.stamp)?, "exit": done.exit().code(), "phase": done.phase, "stamp": paths::text(&done.stamp), "line": done.line, "hottest": hottest(hot) });
         print(&pretty(&value)?)?;
         return Ok(done.exit());
     }
@@ -322,7 +322,7 @@ fn report_run(ctx: &Context, as_json: bool, outcome: &phases::run::Outcome) -> R
     let exit = outcome.stopped.as_ref().map_or(capture.exit(), |e| e.exit);
     if as_json {
         let value = json!({
-            "verdict": capture.verdict, "exit": exit.code(), "line": capture.line, "phases": outcome.phases,
+            "verdict": capture.verdict, "loosened": loosened(&capture.stamp)?, "exit": exit.code(), "line": capture.line, "phases": outcome.phases,
             "summary": paths::text(&summary_of(&last.stamp)), "hottest": hottest(outcome.hot.as_ref()),
             "stopped": outcome.stopped.as_ref().map(|e| e.message.clone()),
         });
@@ -382,6 +382,11 @@ fn report_diagnosis(ctx: &Context, as_json: bool, done: &phases::diagnose::Diagn
     text.push_str(&format!("Again    sh {}\n", short(ctx, &done.stamp.join("reproduce.sh"))));
     print(&text)?;
     Ok(exit)
+}
+
+/// The gates of a stamp that let more through than those that ship.
+fn loosened(stamp: &Path) -> Result<Vec<crate::gates::Loosened>> {
+    stamp::read_json::<phases::PhaseVerdict>(stamp, "verdict.json").map(|v| v.loosened)
 }
 
 fn summary_of(stamp: &Path) -> PathBuf {

@@ -50,6 +50,9 @@ pub struct Line {
     /// The cause, where a diagnosis proved one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
+    /// Gates that let more through than those that ship, each in a line.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub loosened: Vec<String>,
     /// What was measured.
     pub sizes: Vec<SizeLine>,
 }
@@ -179,6 +182,7 @@ mod tests {
             reference_sha256: None,
             attempt_key: None,
             cause: None,
+            loosened: Vec::new(),
             sizes: vec![],
         }
     }

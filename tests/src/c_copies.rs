@@ -63,6 +63,22 @@ fn plain() -> &'static (tempfile::TempDir, Vec<String>) {
     })
 }
 
+/// The unchanged engine, compiled into `dir/engine` with optimisation and these flags.
+///
+/// # Errors
+/// What the compiler said, or that there is none.
+pub fn with_flags(dir: &Path, flags: &[&str]) -> Result<PathBuf, String> {
+    let own = FLAGS.iter().filter(|f| !f.starts_with("-O") && !f.starts_with("-ffp-contract"));
+    let (program, engine) = (dir.join("program.c"), dir.join("engine"));
+    std::fs::write(&program, MAIN).map_err(|e| e.to_string())?;
+    let entries = std::fs::read_dir(sources()).map_err(|e| e.to_string())?;
+    let files = entries.flatten().map(|e| e.path()).filter(|p| p.extension().is_some_and(|e| e == "c"));
+    let mut command = Command::new(compiler());
+    command.args(own).arg("-O2").args(flags).args(files).arg(&program).args(["-lm", "-o"]).arg(&engine);
+    let out = command.stdin(Stdio::null()).output().map_err(|e| format!("the C compiler: {e}"))?;
+    if out.status.success() { Ok(engine) } else { Err(String::from_utf8_lossy(&out.stderr).into_owned()) }
+}
+
 /// Compiles a copy into `dir/engine`: in `file` the text `from`, which stands there once, is replaced by `to`. `main` is the
 /// program around it.
 ///

@@ -92,6 +92,12 @@ pub fn whole_image(golden: &Path, id: &str, figures: &Figures) -> Image {
 /// Renders a golden case in a folder that holds links to the input files, where there are any.
 #[must_use]
 pub fn render_case(engine: &str, case: &Case, figures: &Figures, more: &[&str]) -> Image {
+    render_with(&binary(engine), case, figures, more)
+}
+
+/// The same with any program that takes nanoBragg's options.
+#[must_use]
+pub fn render_with(engine: &Path, case: &Case, figures: &Figures, more: &[&str]) -> Image {
     let dir = temporary_folder();
     let inputs = whole_images().map(|golden| golden.join("inputs")).filter(|inputs| inputs.is_dir());
     for input in inputs.into_iter().flat_map(|inputs| inputs.read_dir().into_iter().flatten().flatten()) {
@@ -102,7 +108,7 @@ pub fn render_case(engine: &str, case: &Case, figures: &Figures, more: &[&str]) 
     let mut words: Vec<&str> = case.args.iter().map(String::as_str).collect();
     words.extend(["-noprogress", "-nonoise", "-nopgm", "-floatfile", "out.bin"]);
     words.extend(more);
-    run(&binary(engine), &words, dir.path()).expect_code(0);
+    run(engine, &words, dir.path()).expect_code(0);
     Image::read(&dir.path().join("out.bin"), figures.width, figures.height)
 }
 

@@ -6,6 +6,7 @@
 pub mod audits;
 pub mod c_copies;
 pub mod compare;
+pub mod defects;
 pub mod engines;
 pub mod golden;
 pub mod image;

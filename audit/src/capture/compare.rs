@@ -8,6 +8,10 @@ use crate::mutants;
 
 /// Edge of the regions that a blocked comparison is looked at in, pixels.
 const REGION: usize = 256;
+/// The folder of the pictures of the region around the largest local error.
+pub const REGION_FOLDER: &str = "region";
+/// The name of that region.
+pub const WORST_REGION: &str = "around the largest local error";
 
 /// Compares two images and puts the comparison through the gates; no mutants, no pictures.
 ///
@@ -53,7 +57,7 @@ fn regions(a: &Array2, b: &Array2, comparison: &Comparison, gates: &[Gate]) -> V
     let shape = a.shape();
     let mut wanted = vec![("around the centre", [shape.width / 2, shape.height / 2])];
     if let Some(x) = &comparison.extended {
-        wanted.push(("around the largest local error", x.local_error.at));
+        wanted.push((WORST_REGION, x.local_error.at));
     }
     let mut out: Vec<Region> = Vec::new();
     for (name, at) in wanted {

@@ -1,7 +1,7 @@
 //! The timed rounds of one size and the comparison.
 
 use super::compare;
-use super::model::{Capture, Numbers, SizeResult};
+use super::model::{Capture, Judged, Numbers, SizeResult};
 use super::referee::{self, Opinion};
 use super::{Log, MEASURED, Role, Settings};
 use crate::case::Case;
@@ -10,6 +10,7 @@ use crate::engines::{Engine, Kind};
 use crate::exit::{Exit, Result};
 use crate::formats::Array2;
 use crate::gates::Verdict;
+use crate::metrics::{self, Maps};
 use crate::pictures;
 use crate::progress::Progress;
 use crate::stamp::Writer;
@@ -31,6 +32,35 @@ impl Times {
     fn median(&self, name: &str) -> Option<f64> {
         stats::median(&self.of(name))
     }
+}
+
+/// Pictures of a blocked comparison below `folder` of the stamp, and of the region around its largest local error; their
+/// names, as the stamp of a blocked capture has them.
+fn draw(
+    stamp: &Writer,
+    folder: &str,
+    a: &Array2,
+    b: &Array2,
+    judged: &Judged,
+    maps: &Maps,
+) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    let mut into = |folder: &str, roi, comparison: &_, maps: &_| -> Result<()> {
+        let dir = stamp.path(&format!("{folder}/x"))?;
+        let dir = dir.parent().unwrap_or(&dir);
+        for path in pictures::write(dir, a, b, roi, comparison, maps)? {
+            let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+            names.push(format!("{folder}/{name}").replacen(MEASURED, super::FAILED, 1));
+        }
+        Ok(())
+    };
+    into(folder, None, &judged.comparison, maps)?;
+    if let Some(region) = judged.regions.iter().find(|r| r.name == compare::WORST_REGION)
+        && let Ok((comparison, maps)) = metrics::measure(a, b, Some(region.roi))
+    {
+        into(&format!("{folder}/{}", compare::REGION_FOLDER), Some(region.roi), &comparison, &maps)?;
+    }
+    Ok(names)
 }
 
 /// One size: rounds, comparison, profile.
@@ -205,17 +235,7 @@ fn judge(
                 }
                 if let Some((a, b, maps)) = drawn {
                     if judged.verdict == Verdict::Blocked {
-                        let dir = stamp.path(&format!("{folder}/{render}.png"))?;
-                        let dir = dir.with_extension("");
-                        let written = pictures::write(&dir, &a, &b, None, &judged.comparison, &maps)?;
-                        let name = |p: &std::path::PathBuf| {
-                            p.file_name()?.to_str().map(|n| format!("{folder}/{render}/{n}"))
-                        };
-                        judged.pictures = written
-                            .iter()
-                            .filter_map(name)
-                            .map(|n| n.replacen(MEASURED, super::FAILED, 1))
-                            .collect();
+                        judged.pictures = draw(stamp, &format!("{folder}/{render}"), &a, &b, &judged, &maps)?;
                     }
                     first.get_or_insert(b);
                 }

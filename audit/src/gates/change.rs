@@ -43,8 +43,15 @@ pub fn changed(mut gates: Vec<Gate>, changes: &[Change], source: &str) -> Result
         }
         let at = gates.iter().position(|g| g.metric == name && g.direction == direction);
         match (change.off, change.limit, at) {
-            (true, None, Some(at)) => {
-                gates.remove(at);
+            // it stays in the list: what is not judged is shown
+            (true, None, Some(i)) => {
+                let gate = &mut gates[i];
+                if gate.changed_by.is_none() {
+                    gate.shipped_limit = Some(gate.limit);
+                }
+                gate.changed_by = Some(source.into());
+                gate.reason = change.reason.trim().into();
+                gate.off = true;
             }
             (true, None, None) => return Err(format!("gate `{name}` is not in force: nothing to take out")),
             (true, Some(_), _) => return Err(format!("gate `{name}`: either `off` or a limit, not both")),
@@ -52,9 +59,10 @@ pub fn changed(mut gates: Vec<Gate>, changes: &[Change], source: &str) -> Result
             (false, Some(limit), _) if !limit.is_finite() => {
                 return Err(format!("the limit of gate `{name}` is not a number"));
             }
-            (false, Some(limit), at) => {
+            (false, Some(limit), _) => {
                 let before = at.map(|i| &gates[i]);
-                let shipped = before.map(|g| g.shipped_limit.unwrap_or(g.limit));
+                let shipped =
+                    before.and_then(|g| if g.changed_by.is_some() { g.shipped_limit } else { Some(g.limit) });
                 let gate = Gate {
                     metric: name.into(),
                     limit,
@@ -62,6 +70,7 @@ pub fn changed(mut gates: Vec<Gate>, changes: &[Change], source: &str) -> Result
                     reason: change.reason.trim().into(),
                     changed_by: Some(source.into()),
                     shipped_limit: shipped,
+                    off: false,
                 };
                 match at {
                     Some(i) => gates[i] = gate,
@@ -70,10 +79,19 @@ pub fn changed(mut gates: Vec<Gate>, changes: &[Change], source: &str) -> Result
             }
         }
     }
-    if gates.is_empty() {
+    if gates.iter().all(|g| g.off) {
         return Err("no gate is left: a verdict without a gate would mean nothing".into());
     }
     Ok(gates)
+}
+
+/// `gates` with those of the command line, each as [`parse`] reads it.
+///
+/// # Errors
+/// As [`parse`] and [`changed`].
+pub fn with_words(gates: &[Gate], words: &[String]) -> Result<Vec<Gate>, String> {
+    let changes = words.iter().map(|w| parse(w)).collect::<Result<Vec<_>, _>>()?;
+    changed(gates.to_vec(), &changes, "--gate")
 }
 
 /// `metric<=value: reason`, `metric>=value: reason`, or `metric off: reason`.
@@ -128,7 +146,10 @@ mod tests {
             ["sum_ratio>=0.99: a", "sum_ratio<=1.01: b"].map(|t| parse(t).unwrap()).to_vec();
         assert_eq!(changed(contract(), &both, "suite").unwrap().len(), 4);
         let off = parse("peak_recall off: noise").unwrap();
-        assert!(!changed(defaults(), &[off], "x").unwrap().iter().any(|g| g.metric == "peak_recall"));
+        let without = changed(defaults(), std::slice::from_ref(&off), "x").unwrap();
+        let gate = without.iter().find(|g| g.metric == "peak_recall").unwrap();
+        assert!(gate.off && gate.shipped_limit == Some(1.0) && gate.reason == "noise");
+        assert_eq!(changed(without.clone(), &[off], "x").unwrap(), without, "out is out");
     }
 
     #[test]

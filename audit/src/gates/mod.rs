@@ -2,9 +2,11 @@
 
 mod change;
 mod defaults;
+mod loosened;
 
-pub use change::{Change, changed, parse};
+pub use change::{Change, changed, parse, with_words};
 pub use defaults::{contract, defaults};
+pub use loosened::{Loosened, loosened, pass_text};
 
 use crate::metrics::{self, Comparison};
 use serde::{Deserialize, Serialize};
@@ -41,6 +43,9 @@ pub struct Gate {
     /// The limit that ships, where a person changed it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub shipped_limit: Option<f64>,
+    /// Taken out by a person: shown, never judged.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub off: bool,
 }
 
 /// A gate with the value it met.
@@ -110,7 +115,7 @@ pub fn judge(gates: &[Gate], comparison: &Comparison) -> (Verdict, Vec<Outcome>)
         return (Verdict::NotComparable, Vec::new());
     }
     let outcomes: Vec<Outcome> = gates.iter().map(|gate| outcome(gate, comparison)).collect();
-    let passed = !outcomes.is_empty() && outcomes.iter().all(|o| o.passed);
+    let passed = gates.iter().any(|g| !g.off) && outcomes.iter().all(|o| o.passed);
     (if passed { Verdict::Pass } else { Verdict::Blocked }, outcomes)
 }
 
@@ -127,6 +132,10 @@ fn outcome(gate: &Gate, comparison: &Comparison) -> Outcome {
         note: None,
     };
     match actual {
+        _ if gate.off => {
+            out.passed = true;
+            out.note = Some("not judged: taken out".into());
+        }
         Some(value) => {
             // written so that NaN is on no passing side
             out.passed = match gate.direction {
@@ -154,6 +163,12 @@ fn outcome(gate: &Gate, comparison: &Comparison) -> Outcome {
         },
     }
     out
+}
+
+/// A limit as it is written.
+#[must_use]
+pub fn limit_text(value: f64) -> String {
+    if (0.01..1e5).contains(&value.abs()) || value == 0.0 { format!("{value}") } else { format!("{value:e}") }
 }
 
 /// Why a metric has nothing to judge, in both images: not a miss and not a proof. The gates on every pixel still hold.

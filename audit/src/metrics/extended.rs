@@ -13,6 +13,9 @@ use serde::{Deserialize, Serialize};
 /// Pixels dimmer than this share of the brightest tell nothing by their relative error: rounding of the brightest
 /// reaches that far. Also the floor of tiles, as a share of the mean tile.
 const FLOOR: f64 = 1e-8;
+/// A pixel that is exactly 0 in one image alone is told from rounding where the other is brighter than this share of
+/// the brightest (a right f32 engine lost pixels of up to 2e-8).
+const LIT: f64 = 1e-6;
 /// Peaks dimmer than this share of the brightest pixel are not looked for.
 const PEAK_FLOOR: f64 = 1e-6;
 /// Rings dimmer than this share of the mean are left out of the radial figures.
@@ -20,13 +23,17 @@ const RING_FLOOR: f64 = 1e-2;
 /// The share of pixels that "without the brightest" leaves out, at most.
 const BRIGHTEST: f64 = 1e-3;
 
-/// Shares that do not exceed a value; each is the lower edge of a bin 2⁻⁷ wide (at most 0.8 % too small).
+/// Shares of the pixels that are not 0 in both images which do not exceed a value; each is the lower edge of a bin 2⁻⁷
+/// wide (at most 0.8 % too small).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Quantiles {
     /// Smaller values of the reference count as this.
     pub floor: f64,
     /// Half of the pixels.
     pub p50: Option<f64>,
+    /// 90 %.
+    #[serde(default)]
+    pub p90: Option<f64>,
     /// 99 %.
     pub p99: Option<f64>,
     /// 99.9 %.
@@ -44,6 +51,15 @@ pub struct Steps {
     pub p99: Option<u32>,
     /// All.
     pub max: u32,
+}
+
+/// Pixels that are exactly 0 in one image alone: holes, dead rows, values cut away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vanished {
+    /// How many.
+    pub pixels: usize,
+    /// The first of them (fast, slow).
+    pub at: Option<[usize; 2]>,
 }
 
 /// The largest difference relative to what is around: |candidate − reference| over the brightest of its 8 × 8 cell.
@@ -117,6 +133,9 @@ pub struct Extended {
     pub max_abs: f64,
     /// |candidate − reference| / max(|reference|, floor).
     pub relative_error: Quantiles,
+    /// Pixels that are 0 in one image alone.
+    #[serde(default)]
+    pub vanished: Vanished,
     /// Distance in f32 numbers.
     pub ulp: Steps,
     /// The largest difference relative to its surroundings.
@@ -227,9 +246,14 @@ fn run<T: Pixel>(pair: &Pair<'_>) -> (Comparison, Maps) {
         relative_error: Quantiles {
             floor: plan.floor * unscaled,
             p50: quantile(0.5).filter(|_| lit),
+            p90: quantile(0.9).filter(|_| lit),
             p99: quantile(0.99).filter(|_| lit),
             p999: quantile(0.999).filter(|_| lit),
             max: lit.then(|| second.worst.map_or(0.0, |w| f64::from(w.error))),
+        },
+        vanished: Vanished {
+            pixels: second.vanished,
+            at: second.vanished_at.map(|[x, y]| [pair.roi.x0 + x, pair.roi.y0 + y]),
         },
         ulp: Steps {
             p50: second.steps.quantile(0.5),
@@ -279,6 +303,7 @@ fn plan(first: &First, pixels: f64) -> Plan {
         scale,
         arcsinh_mean: histogram.rough_mean(f32::MAX, |v| super::arcsinh::arcsinh(v / scale)),
         floor: FLOOR * top,
+        lit: LIT * top,
     }
 }
 

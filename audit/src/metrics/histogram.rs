@@ -43,6 +43,12 @@ impl Histogram {
         }
     }
 
+    /// Takes values out again that were counted in `bin`.
+    pub(super) fn forget(&mut self, bin: u16, n: usize) {
+        let count = &mut self.0[usize::from(bin)];
+        *count = count.saturating_sub(n as u64);
+    }
+
     pub(super) fn total(&self) -> u64 {
         self.0.iter().sum()
     }

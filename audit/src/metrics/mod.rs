@@ -19,7 +19,9 @@ mod view;
 mod wide;
 
 pub use basic::compare;
-pub use extended::{Extended, LocalError, Maps, Quantiles, Radial, Steps, Tile, Tiles, firm_peaks, measure};
+pub use extended::{
+    Extended, LocalError, Maps, Quantiles, Radial, Steps, Tile, Tiles, Vanished, firm_peaks, measure,
+};
 pub use first::{CELL, TILE};
 pub use names::{Metric, metric, metrics};
 pub use peaks::Peaks;

@@ -67,13 +67,19 @@ const METRICS: &[Metric] = &[
     less!("local_error", "largest |difference| over the brightest pixel of its 8 × 8 cell", |c| x(c)?
         .local_error
         .max),
-    less!("relative_error_p50", "relative error that half of the pixels do not exceed", |c| x(c)?
+    less!("vanished_pixels", "pixels that are exactly 0 in one image alone", |c| Some(
+        x(c)?.vanished.pixels as f64
+    )),
+    less!("relative_error_p50", "relative error that half of the lit pixels do not exceed", |c| x(c)?
         .relative_error
         .p50),
-    less!("relative_error_p99", "relative error that 99 % of the pixels do not exceed", |c| x(c)?
+    less!("relative_error_p90", "relative error that 90 % of the lit pixels do not exceed", |c| x(c)?
+        .relative_error
+        .p90),
+    less!("relative_error_p99", "relative error that 99 % of the lit pixels do not exceed", |c| x(c)?
         .relative_error
         .p99),
-    less!("relative_error_p999", "relative error that 99.9 % of the pixels do not exceed", |c| x(c)?
+    less!("relative_error_p999", "relative error that 99.9 % of the lit pixels do not exceed", |c| x(c)?
         .relative_error
         .p999),
     less!("relative_error_max", "largest relative error", |c| x(c)?.relative_error.max),

@@ -1,5 +1,5 @@
-//! Peaks: pixels that are the brightest of their 7 × 7 neighbourhood and stand out of the ring around it, matched one
-//! to one between the two images.
+//! Peaks: pixels that are the brightest of their 7 × 7 neighbourhood and of their 8 × 8 cell and stand out of the ring
+//! around them, matched one to one between the two images.
 
 use super::first::{CELL, Cell, First};
 use super::view::{Pair, Pixel};
@@ -107,7 +107,8 @@ pub(super) fn positions<T: Pixel>(pair: &Pair<'_>, first: &First, floor: f64) ->
     found.iter().filter(|p| p.firm).map(|p| [p.x, p.y]).collect()
 }
 
-/// At most one peak a cell: two within seven pixels cannot both be the maximum.
+/// At most one peak a cell, its brightest pixel: a dimmer maximum within the same eight pixels is left to the gates on
+/// every pixel.
 fn find<T: Pixel>(pair: &Pair<'_>, cells: &[Cell], across: usize, floor: f32) -> (Vec<Peak>, Vec<Peak>) {
     let height = pair.shape().height;
     let rows: Vec<(Vec<Peak>, Vec<Peak>)> = cells

@@ -31,6 +31,8 @@ pub(super) struct Plan {
     pub(super) arcsinh_mean: f64,
     /// Relative errors are over |reference|, or over this where that is smaller.
     pub(super) floor: f64,
+    /// A pixel that is 0 in one image alone counts as vanished where the other is brighter than this.
+    pub(super) lit: f64,
 }
 
 /// Sums of u (the reference, shifted) and e (the candidate's departure from ratio · reference).
@@ -97,6 +99,9 @@ pub(super) struct Second {
     pub(super) steps: Steps,
     pub(super) most_steps: u32,
     pub(super) worst: Option<Worst>,
+    /// Pixels that are 0 in one image alone, and the first of them.
+    pub(super) vanished: usize,
+    pub(super) vanished_at: Option<[usize; 2]>,
 }
 
 #[derive(Default)]
@@ -107,6 +112,9 @@ struct Band {
     squares: f64,
     most_steps: u32,
     worst: Option<Worst>,
+    dark: usize,
+    vanished: usize,
+    vanished_at: Option<[usize; 2]>,
 }
 
 /// Reads both images once more.
@@ -131,7 +139,10 @@ pub(super) fn pass<T: Pixel>(pair: &Pair<'_>, plan: &Plan) -> Second {
         steps: Steps::new(),
         most_steps: 0,
         worst: None,
+        vanished: 0,
+        vanished_at: None,
     };
+    let mut dark = 0;
     for band in bands {
         out.all.add(&band.all);
         out.dim.add(&band.dim);
@@ -139,11 +150,16 @@ pub(super) fn pass<T: Pixel>(pair: &Pair<'_>, plan: &Plan) -> Second {
         out.squares += band.squares;
         out.most_steps = out.most_steps.max(band.most_steps);
         out.worst = worse(out.worst, band.worst);
+        out.vanished += band.vanished;
+        out.vanished_at = out.vanished_at.or(band.vanished_at);
+        dark += band.dark;
     }
     for (errors, steps) in pool.into_inner().unwrap_or_default() {
         out.errors.add(&errors);
         out.steps.add(&steps);
     }
+    // a gap of the detector is no agreement: quantiles are those of the pixels that are lit in either image
+    out.errors.forget(histogram::bin(0.0), dark);
     out
 }
 
@@ -169,6 +185,13 @@ fn band<T: Pixel>(pair: &Pair<'_>, plan: &Plan, index: usize, tables: &mut (Hist
             out.squares += squares;
             out.arcsinh.add(&arcsinh_products(a, b, plan));
             let n = a.len();
+            let [dark, vanished] = zeros(a, b, plan.lit);
+            out.dark += dark as usize;
+            out.vanished += vanished as usize;
+            if vanished > 0 && out.vanished_at.is_none() {
+                let at = a.iter().zip(b).position(|(a, b)| vanishes(a.wide(), b.wide(), plan.lit));
+                out.vanished_at = at.map(|at| [i * RUN + at, y]);
+            }
             let most = relative_errors(a, b, plan.floor, &mut errors[..n]);
             let far = float_steps(a, b, &mut steps[..n]);
             out.most_steps = out.most_steps.max(far);
@@ -190,6 +213,12 @@ fn band<T: Pixel>(pair: &Pair<'_>, plan: &Plan, index: usize, tables: &mut (Hist
         }
     }
     out
+}
+
+/// Whether one of two values is exactly 0 and the other is brighter than `lit`.
+#[inline(always)]
+fn vanishes(x: f64, y: f64, lit: f64) -> bool {
+    ((x == 0.0) != (y == 0.0)) & ((x.abs() > lit) | (y.abs() > lit))
 }
 
 fn total(lanes: [f64; LANES]) -> f64 {
@@ -271,6 +300,17 @@ wide! {
         }
         let [u, e, uu, ue, ee] = s.map(total);
         Moments { n: a.len() as f64, u, e, uu, ue, ee }
+    }
+
+    /// How many pixels are 0 in both, and how many in one alone.
+    fn zeros<T: Pixel>(a: &[T], b: &[T], lit: f64) -> [u32; 2] {
+        let (mut dark, mut vanished) = (0, 0);
+        for (a, b) in a.iter().zip(b) {
+            let (x, y) = (a.wide(), b.wide());
+            dark += u32::from((x == 0.0) & (y == 0.0));
+            vanished += u32::from(vanishes(x, y, lit));
+        }
+        [dark, vanished]
     }
 
     /// |b − a| / max(|a|, floor) of every pixel; the largest.

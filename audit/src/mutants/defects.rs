@@ -143,7 +143,8 @@ fn shift(image: &Array2) -> Made {
         let local =
             metrics::measure(image, &mutant, None).ok().and_then(|(c, _)| c.extended?.local_error.max);
         if by * 2 >= width.min(128) || local.is_none_or(|far| far > super::ALIKE) {
-            return Made::Image(mutant, Some(format!("shifted by {by} pixels along fast")));
+            let pixels = if by == 1 { "a pixel".into() } else { format!("{by} pixels") };
+            return Made::Image(mutant, Some(format!("shifted by {pixels} along fast")));
         }
         by *= 2;
     }

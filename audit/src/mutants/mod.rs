@@ -165,8 +165,18 @@ fn result(defect: &defects::Defect, made: Made, right: &Array2, base: &Array2, g
             return out;
         }
     };
-    // how far it is from what it was made of says whether there is anything to see
-    if defect.need != Need::Always || same_bits(&mutant, base) {
+    match metrics::measure(right, &mutant, None).map(|(c, _)| gates::judge(gates, &c)) {
+        Ok((Verdict::NotComparable, _)) => {
+            (out.caught, out.caught_by) = (true, vec!["non-finite values".into()]);
+        }
+        Ok((_, outcomes)) => {
+            out.caught_by = outcomes.iter().filter(|o| !o.passed).map(|o| o.gate.metric.clone()).collect();
+            out.caught = !out.caught_by.is_empty();
+        }
+        Err(_) => {}
+    }
+    // of one that passes, how far it is from what it was made of says whether there is anything to see
+    if !out.caught && (defect.need != Need::Always || same_bits(&mutant, base)) {
         let far = metrics::measure(base, &mutant, None).ok().and_then(|(c, _)| c.extended);
         let far =
             far.and_then(|x| x.local_error.max).unwrap_or(if same_bits(&mutant, base) { 0.0 } else { 1.0 });
@@ -177,16 +187,6 @@ fn result(defect: &defects::Defect, made: Made, right: &Array2, base: &Array2, g
                 Some(format!("too alike here: no pixel is off by more than {far:.1e} of its surroundings"));
         }
         out.required = out.note.is_none();
-    }
-    match metrics::measure(right, &mutant, None).map(|(c, _)| gates::judge(gates, &c)) {
-        Ok((Verdict::NotComparable, _)) => {
-            (out.caught, out.caught_by) = (true, vec!["non-finite values".into()]);
-        }
-        Ok((_, outcomes)) => {
-            out.caught_by = outcomes.iter().filter(|o| !o.passed).map(|o| o.gate.metric.clone()).collect();
-            out.caught = !out.caught_by.is_empty();
-        }
-        Err(_) => {}
     }
     out
 }

@@ -104,6 +104,7 @@ pub fn backlog(ctx: &Context, args: &BacklogArgs, outdir: Option<&Path>) -> Resu
     writer.write_json(&marked("backlog.json", reliable), &backlog)?;
     let line = backlog.headline();
     let verdict = PhaseVerdict {
+        loosened: crate::gates::loosened(&record.gates),
         schema: VERDICT_SCHEMA.into(),
         phase: "b3".into(),
         stamp: writer.name.clone(),

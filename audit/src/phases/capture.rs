@@ -40,7 +40,7 @@ pub fn capture(ctx: &Context, settings: &Settings, outdir: Option<&Path>) -> Res
         title: "Parity and timing (phase B1)",
         stamp: &writer.name,
         reliable: true,
-        verdict: (record.verdict, verdict_text(&record)),
+        verdict: (record.verdict, parts::found(&record)),
         command: &ctx.command,
         environment: &ctx.environment,
         capture: Some(&record),
@@ -131,10 +131,6 @@ fn refuse_repetition(ctx: &Context, key: &str) -> Result<()> {
     )))
 }
 
-fn verdict_text(record: &Capture) -> String {
-    parts::verdict_line(record).split_once(" — ").map_or(String::new(), |(_, t)| t.to_owned())
-}
-
 fn phase_verdict(stamp: &str, record: &Capture) -> PhaseVerdict {
     let mut gates = Vec::new();
     let mut reasons: Vec<String> = record.sizes.iter().filter_map(|z| z.problem.clone()).collect();
@@ -161,6 +157,7 @@ fn phase_verdict(stamp: &str, record: &Capture) -> PhaseVerdict {
     }
     reasons.extend(record.profile_problems.iter().cloned());
     PhaseVerdict {
+        loosened: crate::gates::loosened(&record.gates),
         schema: VERDICT_SCHEMA.into(),
         phase: "b1".into(),
         stamp: stamp.into(),

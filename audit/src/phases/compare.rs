@@ -308,6 +308,7 @@ fn write(
     writer.write(&marked("before_after.md", reliable), result.markdown())?;
     let parents = vec![stamp::parent("b1", &before.stamp)?, stamp::parent("b1", &after.stamp)?];
     let verdict = PhaseVerdict {
+        loosened: Vec::new(),
         schema: VERDICT_SCHEMA.into(),
         phase: "d".into(),
         stamp: writer.name.clone(),

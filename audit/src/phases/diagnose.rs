@@ -106,6 +106,7 @@ pub fn diagnose(ctx: &Context, settings: &Settings, budget: u64, outdir: Option<
         std::env::current_exe().map(|p| p.display().to_string()).unwrap_or_else(|_| "bragg-audit".into());
     writer.write("reproduce.sh", markdown::script(&diagnosis, &program))?;
     let phase = PhaseVerdict {
+        loosened: Vec::new(),
         schema: VERDICT_SCHEMA.into(),
         phase: "diagnose".into(),
         stamp: writer.name.clone(),
@@ -137,6 +138,7 @@ pub fn diagnose(ctx: &Context, settings: &Settings, budget: u64, outdir: Option<
         candidate_sha256: Some(settings.candidate.identity.sha256.clone()),
         reference_sha256: Some(settings.reference.identity.sha256.clone()),
         attempt_key: None,
+        loosened: Vec::new(),
         cause: diagnosis
             .causes
             .first()

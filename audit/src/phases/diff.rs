@@ -35,9 +35,9 @@ pub struct DiffArgs {
     /// Compare this region alone: fast from X0 to X1 and slow from Y0 to Y1, the ends included, as nanoBragg's -roi
     #[arg(long, num_args = 4, value_names = ["X0", "X1", "Y0", "Y1"])]
     pub roi: Option<Vec<usize>>,
-    /// Change a gate for this comparison: 'metric<=value: reason', 'metric>=value: reason', 'metric off: reason'
-    #[arg(long = "gate", value_name = "GATE")]
-    pub gates: Vec<String>,
+    /// Limits of the command line.
+    #[command(flatten)]
+    pub gates: super::GateArgs,
     /// Write pictures into this folder (PNG)
     #[arg(long, value_name = "DIR")]
     pub pictures: Option<PathBuf>,
@@ -56,7 +56,7 @@ Examples:
 /// # Errors
 /// Usage (2), pictures that cannot be written (1). Files that cannot be compared are a verdict, not an error.
 pub fn diff(ctx: &Context, args: &DiffArgs, as_json: bool) -> Result<(String, Exit)> {
-    let gates = with_gates(&ctx.config.gates, &args.gates)?;
+    let gates = args.gates.over(&ctx.config.gates)?;
     let opened = open(args);
     let (a, b) = match opened {
         Ok(images) => images,
@@ -75,20 +75,12 @@ pub fn diff(ctx: &Context, args: &DiffArgs, as_json: bool) -> Result<(String, Ex
         Some(dir) => pictures::write(dir, &a, &b, roi, &judged.comparison, &judged.maps)?,
         None => Vec::new(),
     };
-    let text =
-        if as_json { to_json(args, &judged, &pictures)? } else { to_text(args, &a, &b, &judged, &pictures) };
+    let text = if as_json {
+        to_json(args, &gates, &judged, &pictures)?
+    } else {
+        to_text(args, &a, &b, &gates, &judged, &pictures)
+    };
     Ok((text, exit_of(judged.verdict)))
-}
-
-/// The gates in force with those of the command line.
-///
-/// # Errors
-/// A gate that makes no sense or has no reason.
-pub fn with_gates(gates: &[Gate], words: &[String]) -> Result<Vec<Gate>> {
-    let usage = |e: String| AuditError::usage(format!("--gate: {e}"));
-    let changes =
-        words.iter().map(|w| gates::parse(w)).collect::<std::result::Result<Vec<_>, _>>().map_err(usage)?;
-    gates::changed(gates.to_vec(), &changes, "--gate").map_err(usage)
 }
 
 /// Opens both; a raw file takes the other's shape, or that of the log.
@@ -136,12 +128,13 @@ fn not_comparable(args: &DiffArgs, problem: &str, as_json: bool) -> Result<(Stri
     Ok((text, exit_of(verdict)))
 }
 
-fn to_json(args: &DiffArgs, judged: &Judgement, pictures: &[PathBuf]) -> Result<String> {
+fn to_json(args: &DiffArgs, gates: &[Gate], judged: &Judgement, pictures: &[PathBuf]) -> Result<String> {
     pretty(&json!({
         "schema": "bragg-audit/diff/1",
         "verdict": judged.verdict,
         "exit": exit_of(judged.verdict).code(),
         "problem": judged.problem,
+        "loosened": gates::loosened(gates),
         "reference": args.reference,
         "candidate": args.candidate,
         "gates": judged.outcomes,
@@ -155,7 +148,14 @@ fn pretty(value: &serde_json::Value) -> Result<String> {
     serde_json::to_string_pretty(value).map(|t| t + "\n").map_err(|e| AuditError::failed("writing JSON", e))
 }
 
-fn to_text(args: &DiffArgs, a: &Array2, b: &Array2, judged: &Judgement, pictures: &[PathBuf]) -> String {
+fn to_text(
+    args: &DiffArgs,
+    a: &Array2,
+    b: &Array2,
+    gates: &[Gate],
+    judged: &Judgement,
+    pictures: &[PathBuf],
+) -> String {
     let c = &judged.comparison;
     let blocked: Vec<&str> =
         judged.outcomes.iter().filter(|o| !o.passed).map(|o| o.gate.metric.as_str()).collect();
@@ -165,7 +165,7 @@ fn to_text(args: &DiffArgs, a: &Array2, b: &Array2, judged: &Judgement, pictures
         (None, true) if c.differing == 0 => " — equal bit by bit".into(),
         (None, true) => String::new(),
     };
-    let mut t = format!("{}{why}\n\n", judged.verdict.text());
+    let mut t = format!("{}{why}\n\n", gates::pass_text(judged.verdict, gates));
     for (role, path, image) in [("reference", &args.reference, a), ("candidate", &args.candidate, b)] {
         let _ = writeln!(
             t,

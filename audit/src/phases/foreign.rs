@@ -241,6 +241,7 @@ fn write(ctx: &Context, outdir: Option<&Path>, hot: HotLoops, keep: &[PathBuf]) 
         writer.write(&marked("loops.svg", false), picture)?;
     }
     let verdict = PhaseVerdict {
+        loosened: Vec::new(),
         schema: VERDICT_SCHEMA.into(),
         phase: "b2".into(),
         stamp: writer.name.clone(),

@@ -171,7 +171,7 @@ impl History {
                 "{:>5}  {:<20} {:<14} {:<12} {:>12} {:>12} {:>8}  {:<10} {}",
                 i + 1,
                 l.stamp,
-                l.verdict,
+                if l.loosened.is_empty() { l.verdict.clone() } else { format!("{}, LOOSE", l.verdict) },
                 l.sizes.iter().map(|z| z.size.to_string()).collect::<Vec<_>>().join(","),
                 figure(z.and_then(|z| z.one_minus_correlation)),
                 figure(z.and_then(|z| z.sum_ratio).map(|s| s - 1.0)),
@@ -316,6 +316,7 @@ mod tests {
             reference_sha256: None,
             attempt_key: None,
             cause: None,
+            loosened: Vec::new(),
             sizes: vec![SizeLine {
                 size: 8,
                 one_minus_correlation: Some(miss),

@@ -233,6 +233,7 @@ fn write(
     }
     let line = headline(&hot);
     let verdict = PhaseVerdict {
+        loosened: crate::gates::loosened(&record.gates),
         schema: VERDICT_SCHEMA.into(),
         phase: "b2".into(),
         stamp: writer.name.clone(),

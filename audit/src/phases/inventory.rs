@@ -102,6 +102,7 @@ pub fn inventory(ctx: &Context, args: &InventoryArgs, outdir: Option<&Path>) -> 
     let writer = ctx.begin("a", outdir)?;
     let line = format!("{} loops in {} files", inventory.loops.len(), inventory.files.len());
     let verdict = PhaseVerdict {
+        loosened: Vec::new(),
         schema: VERDICT_SCHEMA.into(),
         phase: "a".into(),
         stamp: writer.name.clone(),

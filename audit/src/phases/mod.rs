@@ -23,11 +23,31 @@ pub mod trace_top;
 use crate::config::Config;
 use crate::environment::Environment;
 use crate::exit::{Exit, Result};
-use crate::gates::{Outcome, Verdict};
+use crate::gates::{self, Gate, Loosened, Outcome, Verdict};
 use crate::ledger;
 use crate::stamp::{self, Parent, Place, Writer};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
+
+/// `--gate`, the same for every command that judges.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct GateArgs {
+    /// Change a limit, with the reason that every record repeats: 'metric<=value: reason', 'metric>=value: reason',
+    /// 'metric off: reason' (may be repeated); a pass by a loosened limit says so
+    #[arg(long = "gate", value_name = "GATE")]
+    pub gates: Vec<String>,
+}
+
+impl GateArgs {
+    /// `gates` with these changes.
+    ///
+    /// # Errors
+    /// A change that makes no sense or has no reason (usage).
+    pub fn over(&self, gates: &[Gate]) -> Result<Vec<Gate>> {
+        gates::with_words(gates, &self.gates)
+            .map_err(|e| crate::exit::AuditError::usage(format!("--gate: {e}")))
+    }
+}
 
 /// What every phase knows.
 pub struct Context {
@@ -69,6 +89,9 @@ pub struct PhaseVerdict {
     pub profile_whole: Option<bool>,
     /// Why it is not a pass, or why the profile is not whole.
     pub reasons: Vec<String>,
+    /// Gates that let more through than those that ship: a pass by them is no ordinary pass.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub loosened: Vec<Loosened>,
     /// Stamps this one builds on.
     pub parents: Vec<Parent>,
     /// Every gate of every image.
@@ -206,6 +229,9 @@ impl Context {
             reference_sha256: capture.map(|c| c.reference.sha256.clone()),
             attempt_key,
             cause: None,
+            loosened: capture
+                .map(|c| gates::loosened(&c.gates).into_iter().map(|l| l.text).collect())
+                .unwrap_or_default(),
             sizes: sizes.collect(),
         };
         ledger::append(&self.ledger(), &line)

@@ -138,6 +138,7 @@ pub fn packet(ctx: &Context, args: &PacketArgs) -> Result<Done> {
     let line = format!("packet of `{}`: {}", found.loop_id, stage.text());
     let parents = vec![stamp::parent("b3", &b3)?];
     let verdict = PhaseVerdict {
+        loosened: crate::gates::loosened(&record.gates),
         schema: VERDICT_SCHEMA.into(),
         phase: "c".into(),
         stamp: writer.name.clone(),

@@ -20,6 +20,8 @@ pub struct PhaseState {
     pub stamp: Option<std::path::PathBuf>,
     /// That stamp's verdict.
     pub verdict: Option<Verdict>,
+    /// Gates that let more through than those that ship.
+    pub loosened: Vec<String>,
     /// Whether the next phase may build on it, and if not, why.
     pub problem: Option<String>,
 }
@@ -83,6 +85,7 @@ pub fn status(ctx: &Context) -> Result<Status> {
             phase: phase.into(),
             title: title.into(),
             stamp,
+            loosened: verdict.iter().flat_map(|v| &v.loosened).map(|l| l.text.clone()).collect(),
             verdict: verdict.map(|v| v.verdict),
             problem,
         });
@@ -126,6 +129,9 @@ impl Status {
             let _ = write!(t, "  {mark} {:<3} {:<10} {stamp}", p.phase.to_uppercase(), p.title);
             if let Some(problem) = &p.problem {
                 let _ = write!(t, "\n      {problem}");
+            }
+            for loose in &p.loosened {
+                let _ = write!(t, "\n      LOOSENED: {loose}");
             }
             if let Some(b) = blocked
                 && p.phase > b.phase

@@ -4,7 +4,7 @@ use super::{Context, Done, PhaseVerdict, VERDICT_SCHEMA, engines};
 use crate::engines::Engine;
 use crate::engines::render::Conditions;
 use crate::exit::{AuditError, Exit, Result};
-use crate::gates::Verdict;
+use crate::gates::{Loosened, Verdict};
 use crate::progress::Progress;
 use crate::report::suite as report;
 use crate::suite::outcome::{self, CaseResult, Outcome};
@@ -23,6 +23,7 @@ use std::sync::Mutex;
   bragg-audit suite suites/parity.toml --filter simple     the cases whose name holds a text
   bragg-audit suite cases.yaml --reference c:./nanoBragg --candidate rust --referee rust-reference
   bragg-audit suite my.toml --list                         what would be run, cheapest first
+  bragg-audit suite my.toml --gate 'local_error<=1e-2: tabulated sin'   over the limits of the file
 
 A run that was stopped goes on where it was when the same command is given again. The forms of suite files are in
 docs/suites.md.")]
@@ -62,6 +63,9 @@ pub struct SuiteArgs {
     /// Limit of one run of one engine, seconds [default: of the case, else of audit.toml]
     #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..))]
     pub time_limit: Option<u64>,
+    /// Limits of the command line.
+    #[command(flatten)]
+    pub gates: super::GateArgs,
     /// Begin anew, although an earlier run of this suite was stopped half-way
     #[arg(long)]
     pub fresh: bool,
@@ -95,12 +99,36 @@ pub struct SuiteRecord<'a> {
     pub exit: u8,
     /// Cases by result.
     pub counts: BTreeMap<&'static str, usize>,
+    /// Gates that let more through than those that ship, with the number of cases judged by them.
+    pub loosened: Vec<LooseGate>,
     /// Cases that were finished by an earlier, stopped run.
     pub resumed: usize,
     /// Threads of one run.
     pub threads: usize,
     /// The cases in the order of the file.
     pub cases: &'a [Outcome],
+}
+
+/// A loosened gate of a suite.
+#[derive(Serialize)]
+pub struct LooseGate {
+    /// The gate, who loosened it and why.
+    #[serde(flatten)]
+    pub gate: Loosened,
+    /// Cases judged by it.
+    pub cases: usize,
+}
+
+/// The loosened gates of all cases, each once.
+fn loose_gates(outcomes: &[Outcome]) -> Vec<LooseGate> {
+    let mut all: Vec<LooseGate> = Vec::new();
+    for gate in outcomes.iter().flat_map(Outcome::loosened) {
+        match all.iter_mut().find(|l| l.gate == gate) {
+            Some(known) => known.cases += 1,
+            None => all.push(LooseGate { gate, cases: 1 }),
+        }
+    }
+    all
 }
 
 /// A suite that has left its stamp.
@@ -124,6 +152,9 @@ fn chosen(ctx: &Context, args: &SuiteArgs) -> Result<Suite> {
                 args.file.display()
             )));
         }
+    }
+    for case in &mut suite.cases {
+        case.gates = args.gates.over(&case.gates)?;
     }
     suite.input_dirs.extend(args.inputs.iter().cloned());
     Ok(suite)
@@ -313,6 +344,7 @@ fn stamp(
         referee: bench.referee.as_ref().map(|e| &e.identity),
         exit: exit.code(),
         counts,
+        loosened: loose_gates(&outcomes),
         resumed,
         threads: bench.conditions.threads,
         cases: &outcomes,
@@ -323,6 +355,7 @@ fn stamp(
     writer.write("summary.md", report::summary(&record, &writer.name, exit, &ctx.command, &logs))?;
     let reasons = outcomes.iter().filter(|o| !o.accepted || o.result == CaseResult::NotRun).map(report::line);
     let phase = PhaseVerdict {
+        loosened: record.loosened.iter().map(|l| l.gate.clone()).collect(),
         schema: VERDICT_SCHEMA.into(),
         phase: "suite".into(),
         stamp: writer.name.clone(),

@@ -107,12 +107,14 @@ pub(super) fn difference(r: &Reduced) -> Canvas {
 pub(super) fn ratio(r: &Reduced) -> Canvas {
     let mut off: Vec<f64> = r.ratio.iter().copied().filter(|v| v.is_finite()).map(f64::abs).collect();
     off.sort_by(f64::total_cmp);
-    // one pixel of a thousand may saturate, so that a single zero does not wash out everything else
-    let most = off.get((off.len() * 999 / 1000).min(off.len().saturating_sub(1))).copied().unwrap_or(0.0);
-    let most = if most > 0.0 { most } else { off.last().copied().unwrap_or(0.0) };
-    let place = |v: f64| if most > 0.0 || v.is_nan() { v / most } else { 0.0 };
+    // the curve bends where one pixel of a thousand is: a single zero neither washes out everything else nor is lost in it
+    let bend = off.get(off.len() * 999 / 1000).or(off.last()).copied().unwrap_or(0.0);
+    let most = off.last().copied().unwrap_or(0.0);
+    let bend = if bend > 0.0 { bend } else { most };
+    let curve = |v: f64| (v / bend).asinh();
+    let place = |v: f64| if most > 0.0 || v.is_nan() { curve(v) / curve(most) } else { 0.0 };
     let colours = r.ratio.iter().map(|&v| Map::Sign.colour(place(v))).collect::<Vec<_>>();
-    let title = format!("candidate / reference - 1 (grey: too dim){}", reduced_by(r));
+    let title = format!("candidate / reference - 1, arcsinh scale (grey: too dim){}", reduced_by(r));
     frame([r.width, r.height], &colours, &title, Map::Sign, &[label(-most), "0".into(), label(most)])
 }
 

@@ -1,11 +1,13 @@
 //! `blockers.md`: why a comparison is blocked, what was found out on the way, and what to do next.
 
 use super::capture::{determinism, size_name, thresholds, worst};
-use super::parity;
-use crate::capture::model::Capture;
+use super::{parity, table};
+use crate::capture::compare::REGION_FOLDER as REGION;
+use crate::capture::model::{Capture, Judged, Region};
 use crate::diagnose::model::Diagnosis;
-use crate::gates::Verdict;
+use crate::gates::{Outcome, Verdict};
 use crate::ledger::Line;
+use crate::metrics::{Comparison, Roi};
 use std::fmt::Write;
 
 /// A cause that fits what was seen, with the evidence for it. Nothing here is proven.
@@ -38,7 +40,8 @@ pub fn blockers(capture: &Capture, history: &[Line], rerun: &str, traced: Option
     let mut all = hints(capture);
     if let Some(cause) = traced.and_then(|d| d.causes.first()) {
         let first = traced.and_then(Diagnosis::first_divergence).map_or("", |f| f.name.as_str());
-        let by = cause.evidence.first().map_or(String::new(), |r| format!(", by the factor {r}"));
+        let by = cause.evidence.first().filter(|_| !cause.title.contains("by the factor"));
+        let by = by.map_or(String::new(), |r| format!(", by the factor {r}"));
         let evidence = format!(
             "{}{by}; at traced pixels `{first}` is the first value that differs (first_divergence.md)",
             cause.title
@@ -110,35 +113,67 @@ fn places(capture: &Capture) -> String {
             );
             continue;
         };
-        let _ = writeln!(text, "- {}, whole frame:", size_name(size));
+        let _ = writeln!(text, "{}, the whole frame:\n", size_name(size));
         for line in parity::places(&j.comparison) {
-            let _ = writeln!(text, "  - {line}");
+            let _ = writeln!(text, "- {line}");
         }
-        for r in &j.regions {
-            let _ = write!(
-                text,
-                "- {}, the {} × {} pixels {} (fast {} to {}, slow {} to {}): {}",
-                size_name(size),
-                r.roi.shape().width,
-                r.roi.shape().height,
-                r.name,
-                r.roi.x0,
-                r.roi.x1 - 1,
-                r.roi.y0,
-                r.roi.y1 - 1,
-                r.verdict.text()
-            );
-            let off = r.gates.iter().filter(|o| !o.passed);
-            let off: Vec<String> = off
-                .map(|o| format!("`{}` {}", o.gate.metric, parity::actual(o, Some(&r.comparison))))
-                .collect();
-            let _ = writeln!(text, "{}{}", if off.is_empty() { "" } else { " by " }, off.join(", "));
-        }
-        for picture in &j.pictures {
-            let _ = writeln!(text, "- ![{0}]({0})", picture);
-        }
+        text.push_str(&beside(j));
+        text.push_str(&gallery(&j.pictures));
     }
     if text.is_empty() { "Nothing was compared.\n".into() } else { text }
+}
+
+/// Every gate on the whole frame and on the regions, side by side: what is wrong everywhere, and what only there?
+fn beside(judged: &Judged) -> String {
+    if judged.regions.is_empty() {
+        return "\n".into(); // the image is not larger than a region
+    }
+    let mark = |o: &Outcome, c: &Comparison| {
+        let value = parity::actual(o, Some(c));
+        if o.passed { value } else { format!("**{value}**") }
+    };
+    let place = |r: &Region| {
+        let Roi { x0, x1, y0, y1 } = r.roi;
+        format!("{}: fast {x0} to {}, slow {y0} to {}", r.name, x1 - 1, y1 - 1)
+    };
+    let mut head = vec!["gate".to_owned(), "required".into(), "whole frame".into()];
+    head.extend(judged.regions.iter().map(place));
+    let row = |o: &Outcome| {
+        let mut row = vec![format!("`{}`", o.gate.metric), parity::required(o), mark(o, &judged.comparison)];
+        let same = |p: &&Outcome| p.gate.metric == o.gate.metric && p.gate.direction == o.gate.direction;
+        row.extend(judged.regions.iter().map(|r| {
+            r.gates.iter().find(same).map_or_else(|| r.verdict.text().into(), |p| mark(p, &r.comparison))
+        }));
+        row
+    };
+    let head: Vec<&str> = head.iter().map(String::as_str).collect();
+    let rows: Vec<Vec<String>> = judged.gates.iter().map(row).collect();
+    format!("\nBeside parts of it (bold: the gate blocks):\n\n{}\n", table(&head, &rows))
+}
+
+/// Pictures, three beside each other, each below its name; those of a region have a folder of their own.
+fn gallery(pictures: &[String]) -> String {
+    let folder = |path: &str| path.rsplit_once('/').map_or(String::new(), |(folder, _)| folder.to_owned());
+    let mut text = String::new();
+    for group in pictures.chunk_by(|a, b| folder(a) == folder(b)) {
+        let what = if folder(&group[0]).ends_with(REGION) {
+            "The pixels around the largest local error"
+        } else {
+            "The whole frame"
+        };
+        let _ = writeln!(text, "{what}, in `{}`:\n", folder(&group[0]));
+        let cell = |path: &String| {
+            let name = path.rsplit('/').next().unwrap_or_default().trim_end_matches(".png");
+            format!("{}<br>![{name}]({path})", name.replace('_', " "))
+        };
+        let rows: Vec<Vec<String>> = group
+            .chunks(3)
+            .map(|row| (0..3).map(|i| row.get(i).map_or(String::new(), cell)).collect())
+            .collect();
+        text.push_str(&table(&["", "", ""], &rows));
+        text.push('\n');
+    }
+    text
 }
 
 fn attempts(capture: &Capture, history: &[Line]) -> String {

@@ -3,14 +3,26 @@
 use super::parity;
 use super::{bytes, or_absent, seconds, table};
 use crate::capture::model::{Capture, Judged, SizeResult};
-use crate::gates::{CORRELATION, Direction, Outcome, Verdict};
+use crate::gates::{self, Outcome, Verdict};
+use crate::metrics::Comparison;
 use std::fmt::Write;
 
 /// One line that says what the comparison is worth, with its figure.
 #[must_use]
 pub fn verdict_line(capture: &Capture) -> String {
+    let what = if capture.failure.is_some() {
+        "ENGINE FAILED".into()
+    } else {
+        gates::pass_text(capture.verdict, &capture.gates)
+    };
+    format!("{what} — {}", found(capture))
+}
+
+/// What the comparison found, without the verdict.
+#[must_use]
+pub fn found(capture: &Capture) -> String {
     if let Some(failure) = &capture.failure {
-        return format!("ENGINE FAILED — {}", failure.lines().next().unwrap_or_default());
+        return failure.lines().next().unwrap_or_default().into();
     }
     let mut parts = Vec::new();
     for size in &capture.sizes {
@@ -25,7 +37,7 @@ pub fn verdict_line(capture: &Capture) -> String {
     if !capture.self_check.deterministic() {
         parts.push(determinism(capture));
     }
-    format!("{} — {}", capture.verdict.text(), parts.join("; "))
+    parts.join("; ")
 }
 
 /// `1 − correlation …, sum ratio − 1 …`.
@@ -153,11 +165,9 @@ pub fn results(capture: &Capture) -> String {
 pub fn thresholds(capture: &Capture) -> String {
     let mut rows = Vec::new();
     for size in &capture.sizes {
-        for (render, judged) in [("cold", &size.cold), ("warm", &size.warm)] {
-            for gate in judged.iter().flat_map(|j| &j.gates) {
-                let miss = judged.as_ref().and_then(|j| j.comparison.one_minus_correlation);
-                rows.push(gate_row(&format!("{}, {render}", size_name(size)), gate, miss));
-            }
+        for (render, judged) in renders(size) {
+            let image = format!("{}, {render}", size_name(size));
+            rows.extend(judged.gates.iter().map(|gate| gate_row(&image, gate, &judged.comparison)));
         }
     }
     if rows.is_empty() {
@@ -168,6 +178,9 @@ pub fn thresholds(capture: &Capture) -> String {
     text.push('\n');
     for gate in &capture.gates {
         let changed = match (&gate.changed_by, gate.shipped_limit) {
+            (Some(by), Some(was)) if gate.off => {
+                format!(" (**taken out** by {by}; the limit that ships is {was})")
+            }
             (Some(by), Some(was)) => format!(" (**changed** by {by}; the limit that ships is {was})"),
             (Some(by), None) => format!(" (**added** by {by})"),
             _ => String::new(),
@@ -175,11 +188,8 @@ pub fn thresholds(capture: &Capture) -> String {
         let _ = writeln!(text, "- `{}`: {}{changed}", gate.metric, gate.reason);
     }
     for size in &capture.sizes {
-        for (render, judged) in [("cold", &size.cold), ("warm", &size.warm)] {
-            // the same image in both: the same self-test
-            let again = render == "warm"
-                && size.cold.as_ref().zip(judged.as_ref()).is_some_and(|(c, w)| c.self_test == w.self_test);
-            if let Some(test) = judged.as_ref().and_then(|j| j.self_test.as_ref()).filter(|_| !again) {
+        for (render, judged) in renders(size) {
+            if let Some(test) = &judged.self_test {
                 let _ = write!(
                     text,
                     "\n**Gate self-test**, {}, {render}: {}",
@@ -192,34 +202,39 @@ pub fn thresholds(capture: &Capture) -> String {
     text
 }
 
-fn gate_row(image: &str, o: &Outcome, miss: Option<f64>) -> Vec<String> {
-    let value = |v: f64| match miss {
-        // a correlation is shown by its distance to 1: never as a rounded 1
-        Some(miss) if o.gate.metric == CORRELATION => format!("1 − {miss:.3e}"),
-        _ => format!("{v:.6e}"),
+/// What was judged: the warm image is as a rule the cold one, bit by bit, and then they are one.
+#[must_use]
+pub fn renders(size: &SizeResult) -> Vec<(&'static str, &Judged)> {
+    match (&size.cold, &size.warm) {
+        (Some(cold), Some(warm)) if cold.gates == warm.gates && cold.comparison == warm.comparison => {
+            vec![("cold and warm", cold)]
+        }
+        (cold, warm) => {
+            let both = [("cold", cold), ("warm", warm)];
+            both.into_iter().filter_map(|(name, j)| Some((name, j.as_ref()?))).collect()
+        }
+    }
+}
+
+fn gate_row(image: &str, o: &Outcome, comparison: &Comparison) -> Vec<String> {
+    let actual = match (&o.note, o.actual) {
+        (Some(note), None) => note.clone(),
+        _ => parity::actual(o, Some(comparison)),
     };
-    let sign = match o.gate.direction {
-        Direction::AtLeast => "≥",
-        Direction::AtMost => "≤",
-    };
-    let actual = o.actual.map_or_else(|| o.note.clone().unwrap_or_else(|| "undefined".into()), value);
     vec![
         image.into(),
         format!("`{}`", o.gate.metric),
-        format!("{sign} {}", o.gate.limit),
+        parity::required(o),
         actual,
         o.deficit.map_or("none".into(), |d| format!("{d:.3e}")),
-        if o.passed {
-            String::new()
-        } else {
-            o.would_pass_at.map_or(String::new(), |a| format!("{sign} {}", parity::figure(a)))
-        },
-        match o.margin {
-            Some(m) if o.passed && m >= 1e4 => format!("{m:.0e} ×"),
-            Some(m) if o.passed => format!("{m:.1} ×"),
-            _ => String::new(),
-        },
-        (if o.passed { "pass" } else { "**BLOCKED**" }).into(),
+        if o.passed { String::new() } else { o.would_pass_at.map_or(String::new(), gates::limit_text) },
+        o.margin.filter(|_| o.passed).map_or(String::new(), parity::times),
+        match (o.gate.off, o.passed) {
+            (true, _) => "**not judged**",
+            (false, true) => "pass",
+            (false, false) => "**BLOCKED**",
+        }
+        .into(),
     ]
 }
 

@@ -2,7 +2,7 @@
 //! lies, the self-test of the gates.
 
 use super::table;
-use crate::gates::{CORRELATION, Direction, Outcome};
+use crate::gates::{CORRELATION, Direction, Outcome, limit_text as limit};
 use crate::metrics::{self, Comparison};
 use crate::mutants::SelfTest;
 use std::fmt::Write;
@@ -16,10 +16,6 @@ pub fn figure(value: f64) -> String {
         v if (0.01..1e5).contains(&v) => format!("{value:.6}"),
         _ => format!("{value:.3e}"),
     }
-}
-
-fn limit(value: f64) -> String {
-    if (0.01..1e5).contains(&value.abs()) || value == 0.0 { format!("{value}") } else { format!("{value:e}") }
 }
 
 /// The value a gate met; a correlation by its distance to 1, never as a rounded 1.
@@ -48,11 +44,16 @@ pub fn margin(o: &Outcome) -> String {
     match (&o.note, o.would_pass_at, o.margin) {
         (Some(note), _, _) => note.clone(),
         (None, Some(at), _) => format!("would pass at {}", limit(at)),
-        (None, None, Some(m)) if m >= 1e4 => format!("{m:.0e} × to spare"),
-        (None, None, Some(m)) => format!("{m:.1} × to spare"),
+        (None, None, Some(m)) => format!("{} to spare", times(m)),
         (None, None, None) if o.passed => "exact".into(),
         (None, None, None) => String::new(),
     }
+}
+
+/// `12.0 ×`.
+#[must_use]
+pub fn times(margin: f64) -> String {
+    if margin >= 1e4 { format!("{margin:.0e} ×") } else { format!("{margin:.1} ×") }
 }
 
 /// The gates, one line each.
@@ -60,7 +61,13 @@ pub fn margin(o: &Outcome) -> String {
 pub fn gates_text(outcomes: &[Outcome], comparison: &Comparison) -> String {
     let mut t = String::new();
     for o in outcomes {
-        let mark = if o.passed { "✔" } else { "✘" };
+        let mark = if o.gate.off {
+            "·"
+        } else if o.passed {
+            "✔"
+        } else {
+            "✘"
+        };
         let changed = o.gate.changed_by.as_ref().map_or(String::new(), |by| {
             let before = o.gate.shipped_limit.map_or("no gate".into(), limit);
             format!("  [{by}, was {before}: {}]", o.gate.reason)
@@ -109,6 +116,12 @@ pub fn places(comparison: &Comparison) -> Vec<String> {
             x.local_error.at[0],
             x.local_error.at[1],
             x.local_error.cells_above_1e_3
+        ));
+    }
+    if let Some([fast, slow]) = x.vanished.at {
+        lines.push(format!(
+            "{} pixels are exactly 0 in one image alone, the first at fast {fast}, slow {slow}",
+            x.vanished.pixels
         ));
     }
     if let (Some(sum), Some(l1)) = (x.tiles.sum_error, x.tiles.l1) {

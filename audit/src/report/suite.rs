@@ -1,5 +1,6 @@
 //! What a suite came to, for people: a line, a screen, a page with the matrix of cases.
 
+use super::parity::{actual, times};
 use super::{seconds, table};
 use crate::exit::Exit;
 use crate::phases::suite::SuiteRecord;
@@ -26,16 +27,16 @@ fn shown(name: &str) -> String {
 /// One case in one line.
 #[must_use]
 pub fn line(o: &Outcome) -> String {
-    let mut text = format!("{:<14} {}", o.result.text(), shown(&o.name));
+    let mut text = format!("{:<14} {}", result_text(o), shown(&o.name));
     if o.result == CaseResult::Pass && o.accepted && o.news.is_none() {
         let _ = write!(text, "  {}", figures(o));
         return text;
     }
     let first = |t: &str| shown(t.lines().next().unwrap_or_default());
-    let worst = o.gates.iter().find(|g| !g.passed).map(|g| {
-        let actual = g.actual.map_or("undefined".into(), |a| format!("{a:.6}"));
-        format!("{} {actual}, limit {}", g.gate.metric, g.gate.limit)
-    });
+    let worst =
+        o.gates.iter().find(|g| !g.passed).map(|g| {
+            format!("{} {}, limit {}", g.gate.metric, actual(g, o.comparison.as_ref()), g.gate.limit)
+        });
     let parts = [
         o.problem.as_deref().map(first),
         worst,
@@ -49,6 +50,16 @@ pub fn line(o: &Outcome) -> String {
     text
 }
 
+/// The result; a pass by loosened limits says so.
+fn result_text(o: &Outcome) -> &'static str {
+    let loosened = o.loosened();
+    match o.result {
+        CaseResult::Pass if loosened.iter().any(|l| l.contract) => "PASS, LOOSENED CONTRACT",
+        CaseResult::Pass if !loosened.is_empty() => "PASS, LOOSENED",
+        other => other.text(),
+    }
+}
+
 fn figures(o: &Outcome) -> String {
     let Some(c) = &o.comparison else { return String::new() };
     let miss = c.one_minus_correlation.map_or("undefined".into(), |m| format!("{m:.1e}"));
@@ -60,6 +71,8 @@ fn figures(o: &Outcome) -> String {
 #[must_use]
 pub fn headline(record: &SuiteRecord<'_>, exit: Exit) -> String {
     let word = match exit {
+        Exit::Pass if record.loosened.iter().any(|l| l.gate.contract) => "PASS BY A LOOSENED CONTRACT",
+        Exit::Pass if !record.loosened.is_empty() => "PASS BY LOOSENED GATES",
         Exit::Pass => "PASS",
         Exit::Blocked => "BLOCKED",
         Exit::EngineFailed => "ENGINE FAILED",
@@ -87,6 +100,9 @@ pub fn headline(record: &SuiteRecord<'_>, exit: Exit) -> String {
 #[must_use]
 pub fn text(record: &SuiteRecord<'_>, exit: Exit) -> String {
     let mut t = headline(record, exit) + "\n";
+    for l in &record.loosened {
+        let _ = writeln!(t, "LOOSENED for {} cases: {}", l.cases, shown(&l.gate.text));
+    }
     let not_run: Vec<&Outcome> = record.cases.iter().filter(|o| o.result == CaseResult::NotRun).collect();
     if !not_run.is_empty() {
         let _ = writeln!(t, "NOT RUN: {} cases, which say nothing about parity", not_run.len());
@@ -116,6 +132,14 @@ pub fn summary(
 ) -> String {
     let mut t =
         format!("# Suite {}\n\nStamp {stamp}\n\n**{}**\n\n", shown(record.suite), headline(record, exit));
+    if !record.loosened.is_empty() {
+        t.push_str("> **LOOSENED GATES**: these verdicts are not those of the limits that ship.\n>\n");
+        for l in &record.loosened {
+            let contract = if l.gate.contract { " **The contract.**" } else { "" };
+            let _ = writeln!(t, "> - {} cases: {}{contract}", l.cases, shown(&l.gate.text));
+        }
+        t.push('\n');
+    }
     let engine = |role: &str, i: &crate::engines::Identity| {
         format!("- {role} `{}`, sha256 {}…\n", i.name, &i.sha256[..12.min(i.sha256.len())])
     };
@@ -172,7 +196,8 @@ fn rows(record: &SuiteRecord<'_>) -> Vec<Vec<String>> {
     let row = |o: &Outcome| {
         let c = o.comparison.as_ref();
         let number = |v: Option<f64>| v.map_or("—".into(), |v| format!("{v:.2e}"));
-        let result = if o.accepted { o.result.text().to_owned() } else { format!("**{}**", o.result.text()) };
+        let plain = o.accepted && (o.result != CaseResult::Pass || o.loosened().is_empty());
+        let result = if plain { o.result.text().to_owned() } else { format!("**{}**", result_text(o)) };
         let expected = serde_json::to_value(o.expected).ok().and_then(|v| v.as_str().map(str::to_owned));
         vec![
             format!("`{}`", shown(&o.name).replace('`', "'")),
@@ -190,14 +215,16 @@ fn rows(record: &SuiteRecord<'_>) -> Vec<Vec<String>> {
 /// The gate that blocks, or the one with the smallest margin.
 fn nearest(o: &Outcome) -> String {
     if let Some(gate) = o.gates.iter().find(|g| !g.passed) {
-        let actual = gate.actual.map_or("undefined".into(), |a| format!("{a:.6}"));
-        return format!("`{}` is {actual}, limit {}", gate.gate.metric, gate.gate.limit);
+        return format!(
+            "`{}` is {}, limit {}",
+            gate.gate.metric,
+            actual(gate, o.comparison.as_ref()),
+            gate.gate.limit
+        );
     }
-    let share = |g: &&crate::gates::Outcome| {
-        g.actual.map_or(f64::INFINITY, |a| ((a - g.gate.limit) / g.gate.limit.abs().max(1e-300)).abs())
-    };
-    let gate = o.gates.iter().min_by(|a, b| share(a).total_cmp(&share(b)));
-    gate.map_or("—".into(), |g| format!("`{}`", g.gate.metric))
+    let gates = o.gates.iter().filter_map(|g| Some((g.margin?, g)));
+    let nearest = gates.min_by(|a, b| a.0.total_cmp(&b.0));
+    nearest.map_or("exact".into(), |(m, g)| format!("`{}`, {} to spare", g.gate.metric, times(m)))
 }
 
 #[cfg(test)]

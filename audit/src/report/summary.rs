@@ -77,8 +77,22 @@ pub fn summary(s: &Summary<'_>) -> String {
             "> **UNRELIABLE**: a gate before this phase did not pass. Do not act on these figures.\n\n",
         );
     }
+    if let Some(c) = s.capture {
+        let loosened = crate::gates::loosened(&c.gates);
+        if !loosened.is_empty() {
+            t.push_str("> **LOOSENED GATES**: this verdict is not the one of the limits that ship.\n>\n");
+            loosened.iter().for_each(|l| {
+                let contract = if l.contract { " **The contract.**" } else { "" };
+                let _ = writeln!(t, "> - {}{contract}", l.text);
+            });
+            t.push('\n');
+        }
+    }
     let _ = write!(t, "# {}\n\nStamp {} · commit {commit}{dirty}\n\n", s.title, s.stamp);
-    let _ = write!(t, "**{}** — {}\n\n", s.verdict.0.text(), s.verdict.1);
+    let verdict = s
+        .capture
+        .map_or_else(|| s.verdict.0.text().to_owned(), |c| crate::gates::pass_text(s.verdict.0, &c.gates));
+    let _ = write!(t, "**{verdict}** — {}\n\n", s.verdict.1);
     section(&mut t, "In short", &executive(s));
     section(&mut t, "Command", &format!("```sh\n{}\n```\n", s.command));
     section(&mut t, "Settings", &settings(s));
@@ -121,7 +135,12 @@ fn executive(s: &Summary<'_>) -> String {
     let parity = match c.verdict {
         Verdict::Pass => {
             format!(
-                "The candidate `{candidate}` gives the same answer as the reference `{reference}` within every gate in force."
+                "The candidate `{candidate}` gives the same answer as the reference `{reference}` within every gate in force{}.",
+                if crate::gates::loosened(&c.gates).is_empty() {
+                    ""
+                } else {
+                    ", **some of which were loosened**"
+                }
             )
         }
         Verdict::Blocked => {

@@ -1,7 +1,7 @@
 //! Suite files: TOML, JSON Lines, JSON, and YAML in the form `cases: [{id, base_args, thresholds, runs}]`.
 
 use super::generate::{self, Values};
-use super::{Expected, Suite, SuiteCase};
+use super::{Expected, Suite, SuiteCase, expectation};
 use crate::case;
 use crate::exit::{AuditError, Result};
 use crate::gates::{self, CORRELATION, Change, Direction, Gate, SUM_RATIO_ERROR};
@@ -340,20 +340,8 @@ fn check(cases: &[SuiteCase]) -> Parsed<()> {
         if case.environment.iter().any(|(n, v)| bad(n) || v.contains('\0')) {
             return Err(format!("case `{name}`: no environment variable has such a name or value"));
         }
-        if case.expected == Expected::Pass {
-            continue;
-        }
-        if case.reason.as_ref().is_none_or(|r| r.trim().is_empty()) {
-            return Err(format!("case `{name}` is not expected to pass: say why in `reason`"));
-        }
-        let Some(expires) = &case.expires else {
-            return Err(format!(
-                "case `{name}` is not expected to pass: say until when in `expires` (YYYY-MM-DD)"
-            ));
-        };
-        if expires.parse::<jiff::civil::Date>().is_err() {
-            return Err(format!("case `{name}`: expires `{expires}` is no date (YYYY-MM-DD)"));
-        }
+        expectation::check(case.expected, case.reason.as_deref(), case.expires.as_deref())
+            .map_err(|why| format!("case `{name}`: {why}"))?;
     }
     Ok(())
 }
@@ -388,7 +376,8 @@ mod tests {
     fn thresholds_become_gates() {
         let text = "cases:\n- id: x\n  thresholds: {corr_min: 0.99, sum_ratio_min: 0.98, sum_ratio_max: 1.02, max_abs_max: 300}\n";
         let gates = read_as("yml", text).unwrap().cases[0].gates.clone();
-        let seen: Vec<_> = gates.iter().map(|g| (g.metric.as_str(), g.direction, g.limit)).collect();
+        let seen: Vec<_> =
+            gates.iter().filter(|g| !g.off).map(|g| (g.metric.as_str(), g.direction, g.limit)).collect();
         assert_eq!(
             seen,
             [
@@ -398,6 +387,8 @@ mod tests {
                 ("max_abs_difference", Direction::AtMost, 300.0)
             ]
         );
+        let loose: Vec<String> = gates::loosened(&gates).into_iter().map(|l| l.metric).collect();
+        assert_eq!(loose, ["correlation", "|sum_ratio - 1|"], "0.98 to 1.02 is looser than the contract");
     }
 
     #[test]

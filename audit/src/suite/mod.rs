@@ -1,6 +1,7 @@
 //! Suites: many cases for one pair of engines, from a file; run side by side within a budget, cheapest first, and
 //! resumed where they were stopped.
 
+mod expectation;
 pub mod file;
 pub mod generate;
 pub mod junit;
@@ -11,27 +12,13 @@ pub mod schedule;
 pub mod state;
 
 use crate::gates::Gate;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+pub use expectation::Expected;
 pub use plan::Need;
 pub use run_case::{Bench, run_case};
-
-/// What a case is expected to come to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Expected {
-    /// The gates pass.
-    #[default]
-    Pass,
-    /// A gate blocks.
-    Blocked,
-    /// There is nothing to compare.
-    NotComparable,
-    /// An engine fails.
-    EngineFailed,
-}
 
 /// One case, ready to run.
 #[derive(Clone, Debug, Serialize)]

@@ -1,9 +1,9 @@
 //! What became of a case, and what that means for the suite.
 
-use super::{Expected, SuiteCase};
+use super::{Expected, SuiteCase, expectation};
 use crate::capture::referee::Opinion;
 use crate::exit::Exit;
-use crate::gates;
+use crate::gates::{self, Loosened};
 use crate::metrics::Comparison;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -43,17 +43,6 @@ impl CaseResult {
             Self::Blocked => Exit::Blocked,
             Self::NotComparable => Exit::NotComparable,
             Self::EngineFailed => Exit::EngineFailed,
-        }
-    }
-}
-
-impl From<Expected> for CaseResult {
-    fn from(expected: Expected) -> Self {
-        match expected {
-            Expected::Pass => Self::Pass,
-            Expected::Blocked => Self::Blocked,
-            Expected::NotComparable => Self::NotComparable,
-            Expected::EngineFailed => Self::EngineFailed,
         }
     }
 }
@@ -136,23 +125,15 @@ impl Outcome {
 
     /// Holds the result against what was expected, on this day.
     pub fn settle(&mut self, today: Date) {
-        let expired = self.expires.as_ref().is_some_and(|d| d.parse::<Date>().is_ok_and(|d| today > d));
-        let wanted: CaseResult = if expired { CaseResult::Pass } else { self.expected.into() };
-        self.accepted = self.result == wanted || self.result == CaseResult::NotRun;
-        let why = self.reason.clone().unwrap_or_default();
-        self.news = if self.result == CaseResult::NotRun {
-            None
-        } else if self.accepted {
-            (expired && self.expected != Expected::Pass)
-                .then(|| format!("passes now: the expectation that expired can go ({why})"))
-        } else if expired && self.result == self.expected.into() {
-            let day = self.expires.clone().unwrap_or_default();
-            Some(format!("a known failure that expired on {day}: mend it, or give it another date ({why})"))
-        } else if wanted == CaseResult::Pass {
-            Some(format!("expected to pass, and is {}", self.result.text()))
-        } else {
-            Some(format!("expected {}, and is {} ({why})", wanted.text(), self.result.text()))
-        };
+        let (reason, expires) = (self.reason.as_deref(), self.expires.as_deref());
+        let settled = expectation::settle(self.result, self.expected, reason, expires, today);
+        (self.accepted, self.news) = (settled.accepted, settled.news);
+    }
+
+    /// The gates of this case that let more through than those that ship.
+    #[must_use]
+    pub fn loosened(&self) -> Vec<Loosened> {
+        gates::loosened(&self.gates.iter().map(|o| o.gate.clone()).collect::<Vec<_>>())
     }
 }
 
