@@ -115,7 +115,7 @@ fn ratios(d: &Divergence) -> Vec<(f64, &Pair)> {
 }
 
 /// The one factor between all pairs, of numbers or of parallel vectors.
-fn constant_ratio(d: &Divergence) -> Option<f64> {
+pub(super) fn constant_ratio(d: &Divergence) -> Option<f64> {
     let numbers: Vec<f64> = ratios(d).into_iter().map(|(r, _)| r).collect();
     if !numbers.is_empty() {
         return ratio::constant(&numbers);
@@ -138,7 +138,7 @@ fn norm(v: &[f64]) -> f64 {
 }
 
 /// Irregular differences of the size of single-precision rounding.
-fn is_single_precision(d: &Divergence) -> bool {
+pub(super) fn is_single_precision(d: &Divergence) -> bool {
     if d.largest > SINGLE || d.largest.is_nan() || d.name == "image" {
         return false;
     }

@@ -4,7 +4,7 @@
 use super::lab::{Lab, Recipe, Role};
 use super::model::{self, Cause, Class, Diagnosis};
 use super::taps::Trace;
-use super::{arguments, classify, flow, parameters, pixels, proven, residual, tracing, transplant};
+use super::{any_pair, arguments, classify, flow, parameters, pixels, proven, residual, tracing, transplant};
 use crate::case::paste;
 use crate::engines::Engine;
 use crate::exit::Result;
@@ -35,7 +35,8 @@ pub(super) fn examine(lab: &mut Lab<'_>, recipe: &Recipe, d: &mut Diagnosis) -> 
         });
         lab.note("the residual as a known shape", best);
     }
-    let pinned = pin_sampling(lab, recipe, d)?;
+    let other = any_pair::is(lab);
+    let pinned = if other { None } else { pin_sampling(lab, recipe, d)? };
     let (recipe, a, b) = match &pinned {
         Some(pinned) => {
             match (lab.shot(Role::Reference, pinned, 0)?, lab.shot(Role::Candidate, pinned, 0)?) {
@@ -57,9 +58,13 @@ pub(super) fn examine(lab: &mut Lab<'_>, recipe: &Recipe, d: &mut Diagnosis) -> 
         let places: Vec<(usize, usize)> = chosen.iter().map(|(p, _)| *p).collect();
         match tracing::traces(lab, recipe, &places, a.image.len())? {
             Ok(found) => {
-                d.traced = chosen.into_iter().take(found.len()).collect();
+                let reason = |p: (usize, usize)| chosen.iter().find(|(c, _)| *c == p).cloned();
+                d.traced = found.iter().filter_map(|(r, _)| reason(r.pixel)).collect();
                 traces = found;
-                d.divergences = flow::compare(&traces);
+                if other {
+                    any_pair::follow(lab, recipe, &mut traces, shape, &mut d.traced)?;
+                }
+                d.divergences = if other { any_pair::compare(&traces) } else { flow::compare(&traces) };
                 let first = d
                     .first_divergence()
                     .map_or("none differs".into(), |x| format!("first that differs: {}", x.name));
@@ -71,8 +76,12 @@ pub(super) fn examine(lab: &mut Lab<'_>, recipe: &Recipe, d: &mut Diagnosis) -> 
             }
         }
     }
-    suspects(lab, recipe, d, &traces)?;
-    referee(lab, recipe, d)?;
+    if other {
+        any_pair::suspects(lab, recipe, d, &traces)?;
+    } else {
+        suspects(lab, recipe, d, &traces)?;
+        referee(lab, recipe, d)?;
+    }
     if lab.has_time() {
         let smallest = arguments::smallest_failing(lab, recipe)?;
         d.smallest_failing = Some(paste(&smallest));

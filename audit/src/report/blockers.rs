@@ -6,6 +6,7 @@ use crate::capture::model::Capture;
 use crate::diagnose::model::Diagnosis;
 use crate::gates::Verdict;
 use crate::ledger::Line;
+use crate::suite::sample::{SUITE, Sample};
 use std::fmt::Write;
 
 /// A cause that fits what was seen, with the evidence for it. Nothing here is proven.
@@ -14,10 +15,19 @@ struct Hint {
     evidence: String,
 }
 
-/// Writes the report. `history` is the ledger before this attempt, oldest first; `rerun` reproduces the attempt; `traced`
-/// is what tracing pixels found.
+/// What was looked at besides the blocked frames.
+#[derive(Clone, Copy, Default)]
+pub struct Found<'a> {
+    /// What tracing pixels found.
+    pub traced: Option<&'a Diagnosis>,
+    /// What other cases say.
+    pub sample: Option<&'a Sample>,
+}
+
+/// Writes the report. `history` is the ledger before this attempt, oldest first; `rerun` reproduces the attempt.
 #[must_use]
-pub fn blockers(capture: &Capture, history: &[Line], rerun: &str, traced: Option<&Diagnosis>) -> String {
+pub fn blockers(capture: &Capture, history: &[Line], rerun: &str, found: &Found<'_>) -> String {
+    let traced = found.traced;
     let mut text = format!("# Blocked: {}\n\n{}\n\n", capture.case, super::capture::verdict_line(capture));
     if let Some(failure) = &capture.failure {
         let _ = write!(
@@ -32,6 +42,9 @@ pub fn blockers(capture: &Capture, history: &[Line], rerun: &str, traced: Option
     let _ = write!(text, "\n## Deterministic?\n\n{}.\n", determinism(capture));
     text.push_str("\n## Which of the two is wrong?\n\n");
     text.push_str(&opinions(capture));
+    if let Some(sample) = found.sample {
+        let _ = write!(text, "\n## The engine, or this case?\n\n{}\n", sample.finding());
+    }
     text.push_str("\n## History\n\n");
     text.push_str(&attempts(capture, history));
     text.push_str("\n## What fits the evidence\n\nRanked; each is a hypothesis with what was seen for it, none is proven yet.\n\n");
@@ -70,7 +83,15 @@ pub fn blockers(capture: &Capture, history: &[Line], rerun: &str, traced: Option
             usize::from(!rerun.contains(" capture"))
         )
     );
-    text.push_str("# many other cases: is it the engine, or this case alone?\nbragg-audit suite suites/parity.toml\n# all attempts\nbragg-audit history\n");
+    if found.sample.is_some_and(|s| s.skipped.is_none()) {
+        let _ = writeln!(
+            text,
+            "# all cases of the suite: is it the engine, or this case alone?\nbragg-audit suite {SUITE} --reference {} --candidate {}",
+            quoted(&capture.reference.name),
+            quoted(&capture.candidate.name)
+        );
+    }
+    text.push_str("# all attempts\nbragg-audit history\n");
     if capture.in_place.is_some() {
         text.push_str("# the same in empty directories: does it still disagree?\n");
         let _ = writeln!(text, "bragg-audit capture {}", capture.same_case());
