@@ -26,7 +26,7 @@ def read_options():
     if p.nx < 3 or p.ny < 3:
         parser.error("-nx, -ny: need at least 3 cells")
     # four tenths of the largest stable step
-    p.dt = 0.2 / (p.kappa * (1 / (p.dx * p.dx) + 1 / (p.dy * p.dy)))
+    p.dt = 0.2 / (p.kappa * (1 / p.dx**2 + 1 / p.dy**2))
     return p
 
 
@@ -46,8 +46,8 @@ def rates(p, u, q):
     """du/dt of every inner cell, row by row."""
     rate = np.zeros_like(u)
     for y in range(1, p.ny - 1):
-        curve_x = (u[y, :-2] - 2 * u[y, 1:-1] + u[y, 2:]) / (p.dx * p.dx)
-        curve_y = (u[y - 1, 1:-1] - 2 * u[y, 1:-1] + u[y + 1, 1:-1]) / (p.dy * p.dy)
+        curve_x = (u[y, :-2] - 2 * u[y, 1:-1] + u[y, 2:]) / p.dx**2
+        curve_y = (u[y - 1, 1:-1] - 2 * u[y, 1:-1] + u[y + 1, 1:-1]) / p.dy**2
         rate[y, 1:-1] = p.kappa * (curve_x + curve_y) + q[y, 1:-1] - p.cooling * u[y, 1:-1]
         if p.trace and y == p.trace[1] and 0 < p.trace[0] < p.nx - 1:
             x = p.trace[0]
@@ -61,7 +61,7 @@ def solve(p):
     for _ in range(p.steps):
         u = u + p.dt * rates(p, u, q)
         if p.trace and 0 < p.trace[0] < p.nx - 1 and 0 < p.trace[1] < p.ny - 1:
-            print(f"trace temperature {u[p.trace[1], p.trace[0]]!r}")
+            print(f"trace temperature {float(u[p.trace[1], p.trace[0]])!r}")
     return u
 
 

@@ -188,6 +188,15 @@ pub fn classify(d: &Divergence, traces: &[(Trace, Trace)], options: &[(String, f
     }
     if let Some(r) = classify::constant_ratio(d) {
         let named = ratio::name(r, options);
+        // at one place every ratio is constant, and −1 is what any value may be to its opposite
+        let by_chance = d.pairs.len() == 1 && named.as_ref().is_none_or(|n| n.kind == ratio::Kind::Number);
+        if by_chance {
+            let text = format!(
+                "`{}` differs (by the factor {r:.9}, at one place alone), and everything printed before it agrees",
+                d.name
+            );
+            return Verdict { class: Class::Computation, text, ratio: None };
+        }
         let text = named.map_or_else(|| format!("{r:.9}"), |n| format!("{} ({r:.9})", n.text));
         return Verdict {
             class: Class::Scale,
@@ -305,6 +314,11 @@ pub(super) fn suspects(
             weight: 0.5 + 0.1 * s.explained - 0.01 * i as f64,
         });
     }
+    if root.is_none()
+        && let Some(cause) = whole_numbers(lab, recipe)?
+    {
+        d.causes.push(cause);
+    }
     match root {
         Some(root) => {
             let verdict = classify(&root, traces, &numbers(recipe));
@@ -347,6 +361,25 @@ pub(super) fn suspects(
         );
     }
     Ok(())
+}
+
+/// Whether the candidate stores whole numbers where the reference has fractions, and no value is off by more than one.
+fn whole_numbers(lab: &mut Lab<'_>, recipe: &Recipe) -> Result<Option<Cause>> {
+    let (Ok(a), Ok(b)) = (lab.shot(Role::Reference, recipe, 0)?, lab.shot(Role::Candidate, recipe, 0)?)
+    else {
+        return Ok(None);
+    };
+    let whole = |v: &[f32]| v.iter().all(|x| x.fract() == 0.0);
+    let near =
+        a.image.len() == b.image.len() && a.image.iter().zip(&b.image).all(|(x, y)| (x - y).abs() <= 1.0);
+    Ok((near && whole(&b.image) && !whole(&a.image)).then(|| Cause {
+        class: Class::Precision,
+        title: "the candidate stores whole numbers, the reference's values rounded".into(),
+        proven: false,
+        switch: None,
+        evidence: vec!["no value is off by more than 1".into()],
+        weight: 0.7,
+    }))
 }
 
 #[cfg(test)]

@@ -127,7 +127,8 @@ pub fn trace_places(
                     title: v.text,
                     proven: false,
                     switch: None,
-                    evidence: v.ratio.into_iter().collect(),
+                    // what is said of any pair has its ratio in the text
+                    evidence: v.ratio.into_iter().filter(|_| !other).collect(),
                     weight: 0.5,
                 });
             }

@@ -100,6 +100,7 @@ pub fn init(args: &InitArgs, initiative: Option<&str>) -> Result<PathBuf> {
     for name in [&config.engines.reference, &config.engines.candidate] {
         Engine::find(name, &config.engines.defined, &root)?;
     }
+    missing_scripts(&config, &root)?;
     case::split_words("--args", &config.case.args)?;
     let problem = |e: std::io::Error| AuditError::failed(file.display(), e);
     let mut beside = tempfile::Builder::new().prefix(".audit-").tempfile_in(&root).map_err(problem)?;
@@ -108,6 +109,26 @@ pub fn init(args: &InitArgs, initiative: Option<&str>) -> Result<PathBuf> {
     // a temporary file is for its owner only; this one is for everybody who works here
     set_readable(&made).map_err(problem)?;
     Ok(file)
+}
+
+/// Words that look like a script to run and name no file: an interpreter would find that out only at the first run.
+fn missing_scripts(config: &Config, root: &Path) -> Result<()> {
+    const ENDINGS: [&str; 8] = ["py", "sh", "pl", "rb", "jl", "R", "js", "m"];
+    for (name, definition) in &config.engines.defined {
+        for word in
+            definition.command.iter().skip(1).filter(|w| !w.contains(['{', '=']) && !w.starts_with('-'))
+        {
+            let path = Path::new(word);
+            let script = path.extension().is_some_and(|e| ENDINGS.iter().any(|known| e == *known));
+            if script && !root.join(path).exists() {
+                return Err(AuditError::usage(format!(
+                    "audit.toml [engines.{name}]: command: {word}: no such file in {}",
+                    root.display()
+                )));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn set_readable(file: &std::fs::File) -> std::io::Result<()> {
@@ -318,6 +339,7 @@ mod tests {
 
     fn write(words: &[&str]) -> (tempfile::TempDir, Result<PathBuf>) {
         let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("my \"solver\".sh"), "").unwrap();
         let place = dir.path().to_str().unwrap().to_owned();
         let line: Vec<&str> = ["init", "--dir", &place].into_iter().chain(words.iter().copied()).collect();
         let args = Line::parse_from(line).init;
@@ -379,6 +401,7 @@ mod tests {
                 "no-such-program",
             ),
             (&["--reference", "sh x", "--candidate", "c", "--args", ""], "{out}"),
+            (&["--reference", "python3 nope.py {out}", "--candidate", "c", "--args", ""], "nope.py"),
             (&["--reference", "c", "--candidate", "rust"], "--args"),
             (&["--reference", "c", "--candidate", "rust", "--args", "'open"], "do not match"),
             (
@@ -389,7 +412,7 @@ mod tests {
             let (dir, made) = write(words);
             let error = made.unwrap_err();
             assert!(error.message.contains(says), "{words:?}: {error}");
-            assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "{words:?}");
+            assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "only the script: {words:?}");
         }
     }
 

@@ -231,7 +231,13 @@ fn opinions(capture: &Capture) -> String {
     let said = capture.sizes.iter().filter_map(|z| Some((size_name(z), z.opinion.as_ref()?)));
     let lines: Vec<String> = said.map(|(size, o)| format!("- {size}: {}.\n", o.text)).collect();
     if lines.is_empty() {
-        "No third engine was asked: `--referee rust-reference` (or any other engine) would say which of the two is wrong.\n".into()
+        let ours = capture.reference.is_built_in() && capture.candidate.is_built_in();
+        let third = if ours {
+            "rust-reference` (or any other engine)"
+        } else {
+            "NAME` (another engine of audit.toml)"
+        };
+        format!("No third engine was asked: `--referee {third} would say which of the two is wrong.\n")
     } else {
         lines.concat()
     }
