@@ -95,8 +95,10 @@ pub(super) fn examine(lab: &mut Lab<'_>, recipe: &Recipe, d: &mut Diagnosis) -> 
 /// case goes on with the reference's choice, so that what misled the other one can be seen.
 fn pin_sampling(lab: &mut Lab<'_>, recipe: &Recipe, d: &mut Diagnosis) -> Result<Option<Recipe>> {
     let mut own = Vec::new();
+    let mut pixel = (0, 0);
     for role in Role::BOTH {
         let Some(trace) = tracing::any(lab, recipe, role)? else { return Ok(None) };
+        pixel = trace.pixel;
         own.push(trace.count("sub_fast").max(trace.count("sub_slow")));
     }
     if own[0] == own[1] || own[0] == 0 {
@@ -113,6 +115,18 @@ fn pin_sampling(lab: &mut Lab<'_>, recipe: &Recipe, d: &mut Diagnosis) -> Result
         return Ok(Some(pinned));
     }
     d.nearest_passing = Some(paste(&pinned.args));
+    let (reference, candidate) = (own[0] as f64, own[1] as f64);
+    let difference = (reference - candidate).abs() / reference.max(candidate);
+    let (name, at) = ("count:sub_fast".to_owned(), Vec::new());
+    let pair = flow::Pair { pixel, at, reference: vec![reference], candidate: vec![candidate], difference };
+    d.traced.push((pixel, "the centre".into()));
+    d.divergences.push(flow::Divergence {
+        name,
+        root: true,
+        pairs: vec![pair],
+        differing: 1,
+        largest: difference,
+    });
     d.causes.push(Cause {
         class: Class::Counts,
         title: format!("the engines choose another number of sub-pixels: {} and {}", own[0], own[1]),
