@@ -183,7 +183,10 @@ impl Engine {
             }
         }
         let first = definition.command.first().cloned().unwrap_or_default();
-        let program = in_path(&first).ok_or(()).or_else(|()| executable(Path::new(&first)));
+        // checked, and not resolved: what is called `.venv/bin/python` looks for its packages beside that name
+        let named =
+            || executable(Path::new(&first)).map(|found| std::path::absolute(&first).unwrap_or(found));
+        let program = in_path(&first).ok_or(()).or_else(|()| named());
         let program = program.map_err(|e| wrong(format!("command: {first}: {e}")))?;
         let mut files = vec![program.clone()];
         files.extend(
