@@ -23,9 +23,6 @@ fn finding(reports: &Path, words: &[&str]) -> (String, usize, usize) {
     let stamp = stamps.last().expect("a stamp");
     let sample = json(stamp, "suite_sample.json");
     let run = sample["run"].as_array().expect("cases");
-    assert!(
-        sample["elapsed_s"].as_f64().expect("a time") < 3.0 * sample["budget_s"].as_f64().expect("a limit")
-    );
     let kept = run.iter().filter(|c| c["reference_from_cache"] == true).count();
     let page = text(stamp, "blockers.md");
     let said = page.split("## The engine, or this case?").nth(1).expect("the section");

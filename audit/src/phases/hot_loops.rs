@@ -99,8 +99,10 @@ pub fn hot_loops(ctx: &Context, args: &HotLoopsArgs, outdir: Option<&Path>) -> R
 /// A capture without a profile: how to get one.
 fn no_profile(record: &Capture, stamp: &Path) -> String {
     let name = &record.candidate.name;
-    let way = if record.candidate.is_built_in() {
+    let way = if name.starts_with("rust") && record.candidate.is_built_in() {
         "take one without --no-profile: bragg-audit capture".to_owned()
+    } else if record.candidate.is_built_in() {
+        "it is profiled from outside, not gated: bragg-audit hot-loops --program PROGRAM --inventory SOURCES -- ARGS".to_owned()
     } else {
         format!(
             "tell in audit.toml how it writes a Chrome trace of itself ([engines.{name}] profile_args = [\"-profile\", \"{{profile}}\"]) and \

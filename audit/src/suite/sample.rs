@@ -158,7 +158,8 @@ fn run(mut bench: Bench, suite: &Suite) -> Result<Sample> {
         }
         let mut case = order[i].clone();
         case.time_limit_s = None;
-        bench.conditions.limits.time = left.max(Duration::from_secs(1));
+        // each engine runs twice
+        bench.conditions.limits.time = (left / 4).max(Duration::from_secs(1));
         let outcome = match run_case(&bench, suite, &case) {
             Ok(outcome) => outcome,
             Err(e) => {
