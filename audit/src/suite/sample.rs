@@ -168,8 +168,11 @@ fn run(mut bench: Bench, suite: &Suite) -> Result<Sample> {
                 break;
             }
         };
-        if outcome.result == CaseResult::NotRun || start.elapsed() > BUDGET {
-            continue; // input files that are not here, or a run that was stopped by this budget
+        // a run that this budget stopped says nothing of the engine
+        let stopped = outcome.result == CaseResult::EngineFailed
+            && outcome.wall_s >= bench.conditions.limits.time.as_secs_f64();
+        if outcome.result == CaseResult::NotRun || stopped || start.elapsed() > BUDGET {
+            continue; // input files that are not here, or no time left
         }
         let (name, group) = (outcome.name, outcome.group);
         let reference_from_cache = outcome.reference_from_cache;
