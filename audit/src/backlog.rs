@@ -52,6 +52,8 @@ pub struct Context {
     pub reports_flags: String,
     /// The capture's stamp, as `compare` takes it; `None` as long as there is no such command.
     pub compare_with: Option<String>,
+    /// The command that runs all tests of the project, where it has one.
+    pub test_command: Option<String>,
     /// Whether parity and every gate before held.
     pub reliable: bool,
 }
@@ -417,7 +419,7 @@ fn acceptance(candidate: &Candidate, context: &Context) -> Vec<String> {
     if let Some(manifest) = manifest {
         commands.push(format!("cargo test --release{manifest}"));
     }
-    commands.push("scripts/test".to_string());
+    commands.extend(context.test_command.clone());
     commands.push(capture);
     if let Some(stamp) = &context.compare_with {
         commands.push(format!("bragg-audit compare{flags} {stamp} NEW_CAPTURE_STAMP"));

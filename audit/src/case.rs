@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 /// Options of nanoBragg's command line whose value is a file that the engine reads.
 const INPUT_OPTIONS: &[&str] = &["-hkl", "-mat", "-matrix", "-img", "-mask", "-sourcefile"];
 
-/// Options of nanoBragg that set the detector's size in pixels.
-const SIZE_OPTIONS: &[&str] = &[
+/// Options of nanoBragg that set the detector's size.
+pub const SIZE_OPTIONS: &[&str] = &[
     "-detpixels",
     "-detpixels_f",
     "-detpixels_s",

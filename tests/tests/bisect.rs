@@ -81,6 +81,10 @@ fn repository(first: usize, broken: impl Fn(usize) -> bool) -> Repository {
 
 impl Repository {
     fn words(&self) -> Vec<String> {
+        self.words_between(&self.commits[0], &self.commits[COMMITS])
+    }
+
+    fn words_between(&self, good: &str, bad: &str) -> Vec<String> {
         let tree = self.dir.path().join("a repository").to_string_lossy().into_owned();
         let reports = self.dir.path().join("reports").to_string_lossy().into_owned();
         let mut words: Vec<String> = [
@@ -97,13 +101,7 @@ impl Repository {
         ]
         .map(str::to_owned)
         .to_vec();
-        words.extend([
-            "--good".into(),
-            self.commits[0].clone(),
-            "--bad".into(),
-            self.commits[COMMITS].clone(),
-            "--".into(),
-        ]);
+        words.extend(["--good".into(), good.into(), "--bad".into(), bad.into(), "--".into()]);
         words.extend(CASE.split(' ').map(str::to_owned));
         words
     }
@@ -151,8 +149,14 @@ fn the_commit_is_named_over_some_that_do_not_build() {
 
 #[test]
 fn a_killed_search_goes_on() {
-    let first = 9;
-    let repo = repository(first, |i| i == 30);
+    // in the middle, and where the answer rests on an end that has to be run, too
+    for first in [9, 1, COMMITS] {
+        killed_half_way(first);
+    }
+}
+
+fn killed_half_way(first: usize) {
+    let repo = repository(first, |_| false);
     let mut command = Command::new(binary("bragg-audit"));
     command.args(repo.words()).current_dir(repo.dir.path());
     let mut child = spawn(&mut command);
@@ -166,9 +170,41 @@ fn a_killed_search_goes_on() {
     child.wait().expect("the child ends");
     let killed_after = repo.runs();
     assert_eq!(found(&repo.bisect()), repo.commits[first]);
-    // the run that was under way is lost, and no other
-    assert!(repo.runs() <= MOST_RUNS + 1, "{} runs, killed after {killed_after}", repo.runs());
+    // the run that was under way is lost, and no other; the limit holds all the same
+    assert!(repo.runs() <= MOST_RUNS, "{} runs, killed after {killed_after}", repo.runs());
     assert_eq!(git(&repo.dir.path().join("a repository"), &["worktree", "list"]).lines().count(), 1);
+}
+
+#[test]
+fn a_merge_is_one_commit_and_its_branch_is_searched_next() {
+    let repo = repository(COMMITS + 1, |_| false);
+    let tree = repo.dir.path().join("a repository");
+    git(&tree, &["checkout", "--quiet", "-b", "side", &repo.commits[60]]);
+    let mut side = Vec::new();
+    for i in 0..4 {
+        if i == 2 {
+            let right = std::fs::read_to_string(tree.join("engine.in")).expect("engine.in");
+            std::fs::write(tree.join("engine.in"), right.replace("/right/", "/wrong/")).expect("engine.in");
+        }
+        std::fs::write(tree.join("side.txt"), format!("side {i}\n")).expect("side.txt");
+        git(&tree, &["add", "-A"]);
+        git(&tree, &["commit", "--quiet", "-m", &format!("side {i}")]);
+        side.push(git(&tree, &["rev-parse", "HEAD"]));
+    }
+    git(&tree, &["checkout", "--quiet", "main"]);
+    git(&tree, &["merge", "--quiet", "--no-ff", "-m", "merge side", "side"]);
+    let merge = git(&tree, &["rev-parse", "HEAD"]);
+    let between =
+        |good: &str, bad: &str| run(&binary("bragg-audit"), &repo.words_between(good, bad), repo.dir.path());
+    let ran = between(&repo.commits[50], &merge);
+    assert_eq!(found(&ran), merge);
+    let value: Value = serde_json::from_str(&ran.stdout).expect("JSON");
+    let folder = Path::new(value["folder"].as_str().expect("the folder"));
+    let report = std::fs::read_to_string(folder.join("bisect.md")).expect("bisect.md");
+    let line = report.lines().find(|l| l.starts_with("--good ")).expect("how to go on");
+    let words: Vec<&str> = line.split(' ').collect();
+    assert_eq!(words, ["--good", &repo.commits[60], "--bad", &side[3]]);
+    assert_eq!(found(&between(words[1], words[3])), side[2]);
 }
 
 #[test]

@@ -289,6 +289,24 @@ with open(sys.argv[-1], "wb") as f:
 }
 
 #[test]
+fn a_program_is_called_by_the_name_it_was_given() {
+    // as the interpreter of a virtual environment, which is a link and looks around from where the link is
+    let yard = Yard::new();
+    let text =
+        format!("#!/bin/sh\ncase $0 in */named) {GOOD} ;; *) echo \"called as $0\" >&2; exit 1 ;; esac\n");
+    let program = yard.write("impl.sh", &text);
+    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        .expect("executable");
+    std::os::unix::fs::symlink(&program, yard.root().join("named")).expect("a link");
+    yard.engines(&[("good", GOOD)], &PAIR.replace("odd", "linked"));
+    let toml = std::fs::read_to_string(yard.root().join("audit.toml")).expect("audit.toml");
+    let linked = "[engines.linked]\ncommand = [\"./named\", \"{out}\", \"{args}\"]\nformat = \"f32\"\nshape = [2, 2]\n";
+    yard.write("audit.toml", &format!("{toml}{linked}"));
+    yard.audit(&["capture", "--iterations", "1"]).expect_code(PASS);
+    yard.assert_tidy("a linked program");
+}
+
+#[test]
 fn a_referee_names_the_one_that_stands_alone() {
     let scaled = |letter: &str| format!("printf {letter}AAABBBBCCCCDDDD > \"$1\"");
     let (right, wrong) = (GOOD.to_owned(), "printf DDDDCCCCBBBBAAAA > \"$1\"".to_owned());

@@ -1,7 +1,7 @@
 //! How much faster a loop may become: from the compiler's evidence and the width of vectors, with its reasons.
 
 use crate::evidence::{Code, CodeState};
-use crate::inventory::{Loop, LoopKind, Status};
+use crate::inventory::{Language, Loop, LoopKind, Status};
 use serde::{Deserialize, Serialize};
 
 /// The widest vectors that the program can choose on this CPU.
@@ -84,10 +84,15 @@ impl Speedup {
             }
             Status::Uncertain => {
                 let half = f64::midpoint(1.0, lanes);
+                let python = if found.language == Language::Python {
+                    "; a Python loop is run by the interpreter, and whole-array operations or compiled code in its place may give more, up to the limit"
+                } else {
+                    ""
+                };
                 (
                     half,
                     format!(
-                        "assumed: half way between 1 and {lanes_text}, because there is no evidence whether it is vector code already"
+                        "assumed: half way between 1 and {lanes_text}, because there is no evidence whether it is vector code already{python}"
                     ),
                 )
             }

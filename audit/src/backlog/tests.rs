@@ -89,6 +89,7 @@ fn context() -> Context {
         cpu_features: vec!["sse2".into(), "avx2".into()],
         case_args: "-default_F 100 -N 5".into(),
         reports_flags: " --reports out".into(),
+        test_command: Some("scripts/test".into()),
         reliable: true,
         ..Context::default()
     }

@@ -29,6 +29,9 @@ pub struct State {
     pub skipped: BTreeMap<String, String>,
     /// The first bad commit, once it is known.
     pub found: Option<String>,
+    /// The commit whose run was under way when this was written: the only run that a kill can lose.
+    #[serde(default)]
+    pub in_flight: Option<String>,
     /// The commits among which it is, when those between cannot be tested.
     pub among: Vec<String>,
 }
@@ -78,31 +81,14 @@ pub fn bisect(
         save(folder, &state)?;
     } else if !state.runs.is_empty() {
         tell(&format!("going on after {} runs (--restart begins anew)", state.runs.len()));
+        if let Some(commit) = &state.in_flight {
+            tell(&format!("  the run of {} that was under way then is lost", short(commit)));
+        }
     }
     if state.found.is_some() {
         return Ok(state);
     }
     let tree = git::Tree::new(repository, &folder.join("tree"), bad, keep_ignored)?;
-    for (end, commit, wanted) in [("--good", good, true), ("--bad", bad, false)] {
-        if mark(&state, commit, 1).is_none() {
-            tell(&format!("{end} {}", short(commit)));
-            run(&mut state, folder, &tree, tester, commit, 1, &mut tell)?;
-        }
-        let is = mark(&state, commit, 1);
-        if is != Some(if wanted { Mark::Good } else { Mark::Bad }) {
-            let why = state.skipped.get(commit).cloned();
-            let said = why.or_else(|| {
-                state.runs.iter().rfind(|r| r.commit == commit).map(|r| format!("the engines {}", r.outcome))
-            });
-            std::fs::remove_file(folder.join(FILE)).ok(); // nothing of this search can be used
-            return Err(AuditError::usage(format!(
-                "{end} {}: {}; give a commit that {}",
-                short(commit),
-                said.unwrap_or_default(),
-                if wanted { "passes" } else { "blocks" }
-            )));
-        }
-    }
     loop {
         let last = state.commits.len() - 1;
         let marks: Vec<Option<Mark>> = state
@@ -119,10 +105,12 @@ pub fn bisect(
                 run(&mut state, folder, &tree, tester, &commit, TIMES, &mut tell)?;
             }
             Next::Found(i) => {
+                confirm(&mut state, folder, &tree, tester, (i == 0, i == last), &mut tell)?;
                 state.found = Some(state.commits[i].clone());
                 break;
             }
             Next::Among(from, to) => {
+                confirm(&mut state, folder, &tree, tester, (from == 0, to == last), &mut tell)?;
                 state.among = state.commits[from..=to].to_vec();
                 break;
             }
@@ -130,6 +118,46 @@ pub fn bisect(
     }
     save(folder, &state)?;
     Ok(state)
+}
+
+/// Runs the ends on which the answer rests (good, bad), once each. An end that a tested commit stands in for needs no run: between
+/// a commit that passes and a later one that blocks there is a first that blocks, whatever lies before and after.
+fn confirm(
+    state: &mut State,
+    folder: &Path,
+    tree: &git::Tree<'_>,
+    tester: &mut Tester<'_>,
+    rests_on: (bool, bool),
+    tell: &mut impl FnMut(&str),
+) -> Result<()> {
+    let ends = [
+        ("--good", state.good.clone(), Mark::Good, rests_on.0),
+        ("--bad", state.bad.clone(), Mark::Bad, rests_on.1),
+    ];
+    for (end, commit, wanted, needed) in ends {
+        if !needed {
+            continue;
+        }
+        if mark(state, &commit, 1).is_none() {
+            tell(&format!("{end} {}", short(&commit)));
+            run(state, folder, tree, tester, &commit, 1, tell)?;
+        }
+        if mark(state, &commit, 1) == Some(wanted) {
+            continue;
+        }
+        let why = state.skipped.get(&commit).cloned();
+        let said = why.or_else(|| {
+            state.runs.iter().rfind(|r| r.commit == commit).map(|r| format!("the engines {}", r.outcome))
+        });
+        std::fs::remove_file(folder.join(FILE)).ok(); // nothing of this search can be used
+        return Err(AuditError::usage(format!(
+            "{end} {}: {}; give a commit that {}",
+            short(&commit),
+            said.unwrap_or_default(),
+            if wanted == Mark::Good { "passes" } else { "blocks" }
+        )));
+    }
+    Ok(())
 }
 
 /// The commit's mark, once it has run often enough; runs that contradict each other make it untestable.
@@ -162,7 +190,11 @@ fn run(
         return save(folder, state);
     }
     while state.runs.iter().filter(|r| r.commit == commit).count() < times {
-        match tester.run(tree.path())? {
+        state.in_flight = Some(commit.into());
+        save(folder, state)?;
+        let step = tester.run(tree.path())?;
+        state.in_flight = None;
+        match step {
             Step::Compared { passed, outcome, image } => {
                 tell(&format!("  {outcome}"));
                 let before = state.runs.iter().find(|r| r.commit == commit).map(|r| r.image.clone());

@@ -107,7 +107,7 @@ pub fn capture(settings: &Settings, stamp: &Writer, progress: &Progress) -> Resu
         speed_target: settings.speed_target,
         warm_setup_limit_ms: settings.warm_setup_limit_ms,
         times_include:
-            "set-up, pixel loop and the output files that the engine writes; C and cold Rust: whole process"
+            "set-up, pixel loop and the output files that the engine writes; whole processes, but for warm renders of ours"
                 .into(),
         self_check,
         failure,

@@ -238,6 +238,12 @@ impl Capture {
         self.profile_problems.is_empty()
     }
 
+    /// Whether the candidate was profiled.
+    #[must_use]
+    pub fn has_profile(&self) -> bool {
+        self.sizes.iter().any(|s| s.profiled_renders.is_some())
+    }
+
     /// The folder of one size's trace and samples: `profile_<F>x<S>`.
     #[must_use]
     pub fn profile_folder(size: &SizeResult) -> String {

@@ -1,10 +1,11 @@
-//! The candidate under its profilers: one process with a trace, one sampled, one whose functions are profiled. Apart,
+//! The candidate under its profilers. Ours: one process with a trace, one sampled, one whose functions are profiled. Apart,
 //! because each would see the others at work; every image must be the plain render's, bit by bit.
 
 use super::model::{Capture, SizeResult};
 use super::{Log, Role, Settings};
 use crate::case::Case;
 use crate::engines::render::{Extras, Rendered};
+use crate::engines::{Engine, Kind};
 use crate::exit::Result;
 use crate::profile::chrome::Trace;
 use crate::progress::Progress;
@@ -16,6 +17,11 @@ use std::path::{Path, PathBuf};
 /// Thread time that a sampling profile should cover, so that a share of 1 % has a useful interval.
 const PROFILE_SECONDS: f64 = 5.0;
 
+/// Whether an engine can tell where its time goes.
+pub(super) fn can(engine: &Engine) -> bool {
+    engine.kind == Kind::Rust || !engine.definition.profile_args.is_empty()
+}
+
 /// A profiling process.
 struct Pass {
     what: &'static str,
@@ -24,7 +30,7 @@ struct Pass {
     result: fn(&Rendered) -> PathBuf,
 }
 
-/// Runs the three processes and takes their files into the stamp.
+/// Runs the three processes (an engine of `audit.toml`: one, with its `profile_args`) and takes their files into the stamp.
 #[expect(clippy::too_many_arguments, reason = "one caller; a struct for it would only rename these")]
 pub(super) fn run(
     settings: &Settings,
@@ -39,7 +45,8 @@ pub(super) fn run(
     let label = Capture::profile_folder(out);
     let sim = out.numbers.rust_sim_warm.or(out.numbers.rust_sim_cold).unwrap_or(1.0).max(1e-3);
     let thread_seconds = sim * settings.conditions.threads.max(1) as f64;
-    let renders = (PROFILE_SECONDS / thread_seconds).ceil().clamp(1.0, 500.0) as u32;
+    let own = settings.candidate.kind == Kind::Rust;
+    let renders = if own { (PROFILE_SECONDS / thread_seconds).ceil().clamp(1.0, 500.0) as u32 } else { 1 };
     let repeat = renders - 1;
     let none = Extras::default;
     let passes = [
@@ -64,7 +71,7 @@ pub(super) fn run(
     ];
     out.profiled_renders = Some(renders);
     out.profiled_image_identical = Some(true);
-    for pass in passes {
+    for pass in passes.into_iter().filter(|p| own || p.extras.trace) {
         progress.step(&format!("{label}: {}, {} renders in one process", pass.what, pass.extras.repeat + 1));
         let what = format!("{label}: {}", pass.what);
         let run = super::render(settings, Role::Candidate, case, &pass.extras, &what, log)?;
@@ -82,7 +89,8 @@ pub(super) fn run(
             }
             stamp.take(&format!("{folder}/{}", pass.file), &file)?;
         } else {
-            log.profile_problems.push(format!("{label}: {} was not written", pass.file));
+            let who = if own { "" } else { " by the words of `profile_args`" };
+            log.profile_problems.push(format!("{label}: {} was not written{who}", pass.file));
         }
         if pass.extras.samples
             && let Some(t) = &run.timings

@@ -148,7 +148,7 @@ pub(super) fn run(
             }
         }
     }
-    if settings.profile && settings.candidate.kind == Kind::Rust {
+    if settings.profile && super::profile::can(&settings.candidate) {
         let plain = cold.as_ref().map(Rendered::image);
         super::profile::run(settings, &case, &mut out, plain.as_deref(), &folder, stamp, log, progress)?;
     }

@@ -3,6 +3,7 @@
 use super::ddmin::{Test, ddmin};
 use super::lab::{Lab, Outcome, Recipe};
 use super::model::Class;
+use crate::case::SIZE_OPTIONS;
 use crate::exit::Result;
 use std::ffi::OsString;
 
@@ -107,20 +108,8 @@ const OPTIONS: &[(Class, &[&str])] = &[
 const NEUTRAL: &[(Class, &[&str])] =
     &[(Class::Polarization, &["-nopolar"]), (Class::Counts, &["-oversample", "1"])];
 
-/// Options without which a case is another case, or an expensive one: the frame.
-const FRAME: &[&str] = &[
-    "-detpixels",
-    "-detpixels_f",
-    "-detpixels_s",
-    "-detpixels_x",
-    "-detpixels_y",
-    "-detsize",
-    "-detsize_f",
-    "-detsize_s",
-    "-pixel",
-    "-oversample",
-    "--threads",
-];
+/// Options without which a case is another case, or an expensive one: the frame, with [`SIZE_OPTIONS`].
+const FRAME: &[&str] = &["-pixel", "-oversample", "--threads"];
 
 /// Splits words into options with their values.
 #[must_use]
@@ -205,7 +194,7 @@ pub fn switches(lab: &mut Lab<'_>, recipe: &Recipe, first: &[Class]) -> Result<V
 /// Only when a person interrupts.
 pub fn smallest_failing(lab: &mut Lab<'_>, recipe: &Recipe) -> Result<Vec<OsString>> {
     let (frame, free): (Vec<Group>, Vec<Group>) =
-        groups(&recipe.args).into_iter().partition(|g| is(g, FRAME));
+        groups(&recipe.args).into_iter().partition(|g| is(g, FRAME) || is(g, SIZE_OPTIONS));
     let build = |part: &[Group]| {
         let mut args = words(part);
         args.extend(words(&frame));

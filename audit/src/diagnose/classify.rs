@@ -50,6 +50,14 @@ pub fn classify(d: &Divergence, traces: &[(Trace, Trace)]) -> Verdict {
         "count:source" => say(Class::Source, steps(d, "sources")),
         "count:phi_step" => say(Class::Phi, steps(d, "phi steps")),
         "count:domain" => say(Class::Mosaic, steps(d, "mosaic domains")),
+        "position" if beyond_the_first(d, "layer") => say(
+            Class::Absorption,
+            "the positions of the sensor's layers behind the first differ: their depth, or its direction".into(),
+        ),
+        "position" if beyond_the_first(d, "sub_fast") && beyond_the_first(d, "sub_slow") => say(
+            Class::Geometry,
+            "the positions of sub-pixels differ, and the first of each pixel agrees: the distance between them".into(),
+        ),
         "position" => say(Class::Geometry, geometry(d)),
         "R" | "d" => {
             say(Class::Geometry, format!("`{}` differs{by} though the pixel's position agrees", d.name))
@@ -115,7 +123,7 @@ fn ratios(d: &Divergence) -> Vec<(f64, &Pair)> {
 }
 
 /// The one factor between all pairs, of numbers or of parallel vectors.
-fn constant_ratio(d: &Divergence) -> Option<f64> {
+pub(super) fn constant_ratio(d: &Divergence) -> Option<f64> {
     let numbers: Vec<f64> = ratios(d).into_iter().map(|(r, _)| r).collect();
     if !numbers.is_empty() {
         return ratio::constant(&numbers);
@@ -138,7 +146,7 @@ fn norm(v: &[f64]) -> f64 {
 }
 
 /// Irregular differences of the size of single-precision rounding.
-fn is_single_precision(d: &Divergence) -> bool {
+pub(super) fn is_single_precision(d: &Divergence) -> bool {
     if d.largest > SINGLE || d.largest.is_nan() || d.name == "image" {
         return false;
     }
@@ -422,6 +430,13 @@ fn solve(mut m: [[f64; 3]; 3], mut rhs: [[f64; 3]; 3]) -> Option<[[f64; 3]; 3]> 
         }
     }
     Some(std::array::from_fn(|i| rhs[i].map(|x| x / m[i][i])))
+}
+
+/// Whether the engines agree in the first step of a loop that has more, and differ only in later ones.
+fn beyond_the_first(d: &Divergence, variable: &str) -> bool {
+    let step = |p: &Pair| p.at.iter().find(|(n, _)| n == variable).map_or(0, |(_, v)| *v);
+    let mut differing = d.pairs.iter().filter(|p| p.difference > 1e-9).peekable();
+    differing.peek().is_some() && differing.all(|p| step(p) > 0)
 }
 
 /// What happened to the detector: shifted, swapped, flipped, scaled, turned.

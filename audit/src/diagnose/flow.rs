@@ -78,7 +78,7 @@ const SWINGING: [&str; 5] = ["F_latt", "term", "sum_so_far", "hkl", "F_cell"];
 
 /// Below this two values are the same number computed in another order. Miller indices of several hundred carry
 /// 1e-13; the lattice transform of a thousand cells takes that to 1e-10 of its peak.
-const SAME: f64 = 1e-9;
+pub(super) const SAME: f64 = 1e-9;
 
 /// The single-precision image rounds every value; twice that is the same value.
 const SAME_F32: f64 = 1.2e-7;
@@ -87,6 +87,12 @@ const SAME_F32: f64 = 1.2e-7;
 #[must_use]
 pub fn rank(name: &str) -> usize {
     FLOW.iter().position(|(n, _)| *n == name).unwrap_or(FLOW.len())
+}
+
+/// Whether the value is one whose place in the data flow is known.
+#[must_use]
+pub fn is_known(name: &str) -> bool {
+    rank(name) < FLOW.len()
 }
 
 /// What a value is made from, as far as that is known.
@@ -214,7 +220,7 @@ fn values(traces: &[(Trace, Trace)], name: &str) -> Vec<Pair> {
 }
 
 /// |a − b| relative to the larger of the two, or to `floor` where that is larger. NaN against NaN is no difference.
-fn difference(a: &[f64], b: &[f64], floor: f64) -> f64 {
+pub(super) fn difference(a: &[f64], b: &[f64], floor: f64) -> f64 {
     if a.len() != b.len() {
         return f64::INFINITY;
     }
@@ -226,6 +232,6 @@ fn difference(a: &[f64], b: &[f64], floor: f64) -> f64 {
     if d.is_nan() { f64::INFINITY } else { d }
 }
 
-fn norm(v: &[f64]) -> f64 {
+pub(super) fn norm(v: &[f64]) -> f64 {
     v.iter().map(|x| x * x).sum::<f64>().sqrt()
 }

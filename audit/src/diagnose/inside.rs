@@ -4,7 +4,7 @@
 use super::lab::{Lab, Recipe, Role};
 use super::model::{self, Cause, Class, Diagnosis};
 use super::taps::Trace;
-use super::{arguments, classify, flow, parameters, pixels, proven, residual, tracing, transplant};
+use super::{any_pair, arguments, classify, flow, parameters, pixels, proven, residual, tracing, transplant};
 use crate::case::paste;
 use crate::engines::Engine;
 use crate::exit::Result;
@@ -35,7 +35,8 @@ pub(super) fn examine(lab: &mut Lab<'_>, recipe: &Recipe, d: &mut Diagnosis) -> 
         });
         lab.note("the residual as a known shape", best);
     }
-    let pinned = pin_sampling(lab, recipe, d)?;
+    let other = any_pair::is(lab);
+    let pinned = if other { None } else { pin_sampling(lab, recipe, d)? };
     let (recipe, a, b) = match &pinned {
         Some(pinned) => {
             match (lab.shot(Role::Reference, pinned, 0)?, lab.shot(Role::Candidate, pinned, 0)?) {
@@ -57,9 +58,13 @@ pub(super) fn examine(lab: &mut Lab<'_>, recipe: &Recipe, d: &mut Diagnosis) -> 
         let places: Vec<(usize, usize)> = chosen.iter().map(|(p, _)| *p).collect();
         match tracing::traces(lab, recipe, &places, a.image.len())? {
             Ok(found) => {
-                d.traced = chosen.into_iter().take(found.len()).collect();
+                let reason = |p: (usize, usize)| chosen.iter().find(|(c, _)| *c == p).cloned();
+                d.traced = found.iter().filter_map(|(r, _)| reason(r.pixel)).collect();
                 traces = found;
-                d.divergences = flow::compare(&traces);
+                if other {
+                    any_pair::follow(lab, recipe, &mut traces, shape, &mut d.traced)?;
+                }
+                d.divergences = if other { any_pair::compare(&traces) } else { flow::compare(&traces) };
                 let first = d
                     .first_divergence()
                     .map_or("none differs".into(), |x| format!("first that differs: {}", x.name));
@@ -71,8 +76,12 @@ pub(super) fn examine(lab: &mut Lab<'_>, recipe: &Recipe, d: &mut Diagnosis) -> 
             }
         }
     }
-    suspects(lab, recipe, d, &traces)?;
-    referee(lab, recipe, d)?;
+    if other {
+        any_pair::suspects(lab, recipe, d, &traces)?;
+    } else {
+        suspects(lab, recipe, d, &traces)?;
+        referee(lab, recipe, d)?;
+    }
     if lab.has_time() {
         let smallest = arguments::smallest_failing(lab, recipe)?;
         d.smallest_failing = Some(paste(&smallest));
@@ -86,8 +95,10 @@ pub(super) fn examine(lab: &mut Lab<'_>, recipe: &Recipe, d: &mut Diagnosis) -> 
 /// case goes on with the reference's choice, so that what misled the other one can be seen.
 fn pin_sampling(lab: &mut Lab<'_>, recipe: &Recipe, d: &mut Diagnosis) -> Result<Option<Recipe>> {
     let mut own = Vec::new();
+    let mut pixel = (0, 0);
     for role in Role::BOTH {
         let Some(trace) = tracing::any(lab, recipe, role)? else { return Ok(None) };
+        pixel = trace.pixel;
         own.push(trace.count("sub_fast").max(trace.count("sub_slow")));
     }
     if own[0] == own[1] || own[0] == 0 {
@@ -104,6 +115,18 @@ fn pin_sampling(lab: &mut Lab<'_>, recipe: &Recipe, d: &mut Diagnosis) -> Result
         return Ok(Some(pinned));
     }
     d.nearest_passing = Some(paste(&pinned.args));
+    let (reference, candidate) = (own[0] as f64, own[1] as f64);
+    let difference = (reference - candidate).abs() / reference.max(candidate);
+    let (name, at) = ("count:sub_fast".to_owned(), Vec::new());
+    let pair = flow::Pair { pixel, at, reference: vec![reference], candidate: vec![candidate], difference };
+    d.traced.push((pixel, "the centre".into()));
+    d.divergences.push(flow::Divergence {
+        name,
+        root: true,
+        pairs: vec![pair],
+        differing: 1,
+        largest: difference,
+    });
     d.causes.push(Cause {
         class: Class::Counts,
         title: format!("the engines choose another number of sub-pixels: {} and {}", own[0], own[1]),

@@ -119,11 +119,15 @@ pub fn first_divergence(d: &Diagnosis) -> String {
         });
         return t;
     };
+    let agrees = if super::flow::is_known(&first.name) {
+        format!("everything it is made from ({}) agrees", from(first))
+    } else {
+        "everything that was printed before it agrees".into()
+    };
     let _ = writeln!(
         t,
-        "`{}` differs although everything it is made from ({}) agrees: at {} of {} places, by {:.3e} at most.\n",
+        "`{}` differs although {agrees}: at {} of {} places, by {:.3e} at most.\n",
         first.name,
-        from(first),
         first.differing,
         first.pairs.len(),
         first.largest
@@ -143,7 +147,7 @@ pub fn first_divergence(d: &Diagnosis) -> String {
             p.difference
         );
     }
-    t.push_str("\n## Everything that differs, in data-flow order\n\n| value | parts here | places that differ | largest difference |\n|---|---|---:|---:|\n");
+    t.push_str("\n## Everything that differs, in the order of the data flow (or, where that is not known, of the output)\n\n| value | parts here | places that differ | largest difference |\n|---|---|---:|---:|\n");
     for x in &d.divergences {
         let _ = writeln!(
             t,

@@ -2,6 +2,7 @@
 //! is proven when an experiment switches the disagreement off and on with it; without one it stays a hypothesis, and
 //! when nothing is proven the record says what was excluded and how.
 
+pub mod any_pair;
 pub mod arguments;
 pub mod classify;
 pub mod ddmin;
@@ -81,7 +82,7 @@ pub fn trace_places(
     settings: &Settings,
     size: Option<u32>,
     places: &[((usize, usize), String)],
-    pixels: usize,
+    (width, height): (usize, usize),
     progress: &Progress,
 ) -> Result<Diagnosis> {
     let mut lab = Lab::new(settings, TRACING, progress);
@@ -106,18 +107,28 @@ pub fn trace_places(
         ..Diagnosis::default()
     };
     let wanted: Vec<(usize, usize)> = places.iter().map(|(p, _)| *p).collect();
-    match tracing::traces(&mut lab, &recipe, &wanted, pixels)? {
-        Ok(found) => {
-            d.traced = places.iter().take(found.len()).cloned().collect();
-            d.divergences = flow::compare(&found);
+    match tracing::traces(&mut lab, &recipe, &wanted, width * height)? {
+        Ok(mut found) => {
+            let reason = |p: (usize, usize)| places.iter().find(|(c, _)| *c == p).cloned();
+            d.traced = found.iter().filter_map(|(r, _)| reason(r.pixel)).collect();
+            let other = any_pair::is(&lab);
+            if other {
+                any_pair::follow(&mut lab, &recipe, &mut found, (width, height), &mut d.traced)?;
+            }
+            d.divergences = if other { any_pair::compare(&found) } else { flow::compare(&found) };
             if let Some(first) = d.first_divergence() {
-                let v = classify::classify(first, &found);
+                let v = if other {
+                    any_pair::classify(first, &found, &any_pair::numbers(&recipe))
+                } else {
+                    classify::classify(first, &found)
+                };
                 d.causes.push(Cause {
                     class: v.class,
                     title: v.text,
                     proven: false,
                     switch: None,
-                    evidence: v.ratio.into_iter().collect(),
+                    // what is said of any pair has its ratio in the text
+                    evidence: v.ratio.into_iter().filter(|_| !other).collect(),
                     weight: 0.5,
                 });
             }

@@ -37,6 +37,7 @@ pub enum Class {
     Accumulation,
     PixelOrder,
     Option,
+    Computation,
     Unknown,
 }
 
@@ -73,6 +74,7 @@ impl Class {
             Self::Accumulation => "the sum of the terms",
             Self::PixelOrder => "the order in which pixels are stored",
             Self::Option => "an option",
+            Self::Computation => "a step of the computation",
             Self::Unknown => "unknown",
         }
     }

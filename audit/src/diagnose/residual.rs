@@ -82,7 +82,9 @@ pub fn shapes(gates: &[Gate], a: &[f32], b: &[f32], (width, height): (usize, usi
     if let Some(corrected) = background(a, b, width, height) {
         add("a smooth background", "candidate − reference is a quadratic surface".into(), corrected);
     }
-    found.sort_by(|x, y| y.passes.cmp(&x.passes).then(y.explained.total_cmp(&x.explained)));
+    // of two that explain the same, the simpler one: they were added in that order, and the sort keeps it
+    let share = |s: &Shape| (s.explained * 1e5).round();
+    found.sort_by(|x, y| y.passes.cmp(&x.passes).then(share(y).total_cmp(&share(x))));
     found
 }
 

@@ -168,9 +168,11 @@ pub fn named(found: &[(String, String)], pixel: (usize, usize)) -> Option<Trace>
     let mut taps: Vec<Tap> = Vec::new();
     for (name, values) in found {
         let words = values.split([' ', ',', '\t', '[', ']', '(', ')']).filter(|w| !w.is_empty());
-        let Some(value) = words.map(number).collect::<Option<Vec<f64>>>().filter(|v| !v.is_empty()) else {
+        // words that are no numbers are units, or a type around the number: `1.5 K`, `np.float64(1.5)`
+        let value: Vec<f64> = words.filter_map(number).collect();
+        if value.is_empty() {
             continue;
-        };
+        }
         let step = taps.iter().filter(|t| t.name == *name).count() as i64;
         taps.push(Tap { name: name.trim().to_owned(), at: vec![("step".into(), step)], value });
     }
@@ -215,7 +217,7 @@ mod tests {
 
     #[test]
     fn taps_of_other_engines() {
-        let list = [("u", "1.5"), ("lap", "[2, 3]"), ("bad", "x"), ("u", "2.5")]
+        let list = [("u", "1.5 K"), ("lap", "[2, 3]"), ("bad", "x"), ("u", "np.float64(2.5)")]
             .map(|(n, v)| (n.to_owned(), v.to_owned()));
         let t = named(&list, (1, 1)).unwrap();
         assert_eq!((t.number("u"), t.first("lap")), (Some(1.5), Some(&[2.0, 3.0][..])));

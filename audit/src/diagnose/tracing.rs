@@ -2,7 +2,7 @@
 
 use super::lab::{Lab, Recipe, Role};
 use super::taps::{self, Trace};
-use crate::engines::{Kind, template};
+use crate::engines::{Engine, Kind, template};
 use crate::exit::Result;
 
 /// Frames with more pixels than this are traced one pixel at a time as a region of interest.
@@ -20,7 +20,8 @@ pub fn traces(
 ) -> Result<std::result::Result<Vec<(Trace, Trace)>, String>> {
     let mut found = Vec::new();
     let mut ways = [0, 0]; // how each engine is asked, once it is known
-    for &pixel in pixels {
+    let mut silent = None;
+    'pixels: for &pixel in pixels {
         if !lab.has_time() && !found.is_empty() {
             break;
         }
@@ -29,11 +30,13 @@ pub fn traces(
             match trace(lab, recipe, role, pixel, frame > LARGE, &mut ways[role as usize])? {
                 Some(t) => both.push(t),
                 None => {
-                    return Ok(Err(format!(
-                        "the {} ({}) prints no intermediate values: neither --trace-pixel nor -printout_pixel gives any",
-                        role.word(),
-                        lab.engine(role).name()
-                    )));
+                    let engine = lab.engine(role);
+                    let why = silence(engine, role, pixel);
+                    if engine.kind != Kind::Defined || engine.definition.trace_args.is_empty() {
+                        return Ok(Err(why));
+                    }
+                    silent = Some(why); // some programs say nothing of the pixels at the edge
+                    continue 'pixels;
                 }
             }
         }
@@ -41,7 +44,23 @@ pub fn traces(
             found.push((r, c));
         }
     }
-    Ok(Ok(found))
+    Ok(match silent {
+        Some(why) if found.is_empty() => Err(why),
+        _ => Ok(found),
+    })
+}
+
+/// Why an engine told nothing of a pixel.
+fn silence(engine: &Engine, role: Role, (fast, slow): (usize, usize)) -> String {
+    let asked = if engine.kind != Kind::Defined {
+        "neither --trace-pixel nor -printout_pixel gives any"
+    } else if engine.definition.trace_args.is_empty() || engine.definition.log.trace.is_none() {
+        "audit.toml gives it no `trace_args` or no `log.trace`"
+    } else {
+        "with its `trace_args`, no line of its output matches `log.trace`"
+    };
+    let name = engine.name();
+    format!("the {} ({name}) prints no intermediate values of pixel {fast}, {slow}: {asked}", role.word())
 }
 
 /// A trace of a pixel in the middle by one engine, for what does not depend on the pixel.

@@ -49,6 +49,9 @@ pub struct Definition {
     /// Words that ask for the intermediate values of one pixel; `{fast}` and `{slow}` stand for its place.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub trace_args: Vec<String>,
+    /// Words that ask for a profile of the run, a Chrome trace, in the file `{profile}`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub profile_args: Vec<String>,
     /// Whether reference images of this engine may be kept in the cache.
     #[serde(default = "yes")]
     pub cache: bool,
@@ -257,6 +260,7 @@ impl Definition {
             inputs: Vec::new(),
             size: Vec::new(),
             trace_args: Vec::new(),
+            profile_args: Vec::new(),
             cache: true,
             log: LogPatterns::default(),
         }
@@ -274,6 +278,7 @@ impl Definition {
         template::check("version", &self.version, &["root"])?;
         template::check("size", &self.size, &["size"])?;
         template::check("trace_args", &self.trace_args, &["fast", "slow"])?;
+        template::check("profile_args", &self.profile_args, &["profile"])?;
         let says = |words: &[String], name: &str| words.iter().any(|w| w.contains(name));
         if self.output.is_none() && !says(&self.command, "{out}") {
             return Err("command has no {out}, and no `output` names the file that the program writes".into());
@@ -289,6 +294,9 @@ impl Definition {
         }
         if !self.size.is_empty() && !says(&self.size, "{size}") {
             return Err("size has no {size}".into());
+        }
+        if !self.profile_args.is_empty() && !says(&self.profile_args, "{profile}") {
+            return Err("profile_args has no {profile}, the file that the profile goes to".into());
         }
         let names = self.threads.0.iter().chain(self.environment.keys()).chain(&self.pass_environment);
         for name in names {
@@ -373,6 +381,7 @@ mod tests {
             ("command = ['p', '{out}']\nshape = [0, 4]", "at least 1"),
             ("command = ['p']\noutput = '../x'", "../x"),
             ("command = ['p', '{out}']\nsize = ['-n', '4']", "{size}"),
+            ("command = ['p', '{out}']\nprofile_args = ['-profile']", "{profile}"),
             ("command = ['p', '{out}']\n[log]\nsim_s = 'time ('", "time ("),
             ("command = ['p', '{out}']\n[log]\nsim_s = 'time'", "log.sim_s"),
             ("command = ['p', '{out}']\nthreads = 'A=B'", "A=B"),

@@ -64,6 +64,23 @@ pub struct Identity {
     pub files: Vec<(PathBuf, String)>,
 }
 
+impl Identity {
+    /// Whether the engine is one of ours, or speaks nanoBragg's command line.
+    #[must_use]
+    pub fn is_built_in(&self) -> bool {
+        BUILT_IN.contains(&self.name.as_str()) || self.name.starts_with("c:")
+    }
+
+    /// Those of its files that are not what they were, or gone.
+    #[must_use]
+    pub fn changed_files(&self) -> Vec<PathBuf> {
+        let alone = [(self.program.clone(), self.sha256.clone())];
+        let files = if self.files.is_empty() { &alone[..] } else { &self.files[..] };
+        let changed = files.iter().filter(|(path, sum)| hash::file(path).ok().as_ref() != Some(sum));
+        changed.map(|(path, _)| path.clone()).collect()
+    }
+}
+
 /// An engine ready to run.
 #[derive(Clone, Debug)]
 pub struct Engine {
@@ -166,7 +183,10 @@ impl Engine {
             }
         }
         let first = definition.command.first().cloned().unwrap_or_default();
-        let program = in_path(&first).ok_or(()).or_else(|()| executable(Path::new(&first)));
+        // checked, and not resolved: what is called `.venv/bin/python` looks for its packages beside that name
+        let named =
+            || executable(Path::new(&first)).map(|found| std::path::absolute(&first).unwrap_or(found));
+        let program = in_path(&first).ok_or(()).or_else(|()| named());
         let program = program.map_err(|e| wrong(format!("command: {first}: {e}")))?;
         let mut files = vec![program.clone()];
         files.extend(

@@ -20,7 +20,7 @@ use std::time::SystemTime;
 pub struct Extras {
     /// More renders in the same process.
     pub repeat: u32,
-    /// Record a Chrome trace of our spans.
+    /// Record a Chrome trace: of our spans, or what `profile_args` of `audit.toml` gives.
     pub trace: bool,
     /// Sample all threads.
     pub samples: bool,
@@ -332,10 +332,14 @@ fn command_line(
         }
     };
     let mut words = template::fill(engine.definition.command.get(1..).unwrap_or_default(), args, value);
+    let out = |name: &str| results.join(name).into_os_string();
     if engine.kind != Kind::Rust {
+        if extras.trace {
+            let profile = |name: &str| (name == "profile").then(|| out("trace.json"));
+            words.extend(template::fill(&engine.definition.profile_args, &[], profile));
+        }
         return words;
     }
-    let out = |name: &str| results.join(name).into_os_string();
     let profilers = [
         (extras.samples, "--samples", "samples.json"),
         (extras.functions, "--functions", "functions.folded"),

@@ -34,6 +34,9 @@ pub fn backlog(ctx: &Context, args: &BacklogArgs, outdir: Option<&Path>) -> Resu
     if !before.reliable {
         obstacle("the hot loops are UNRELIABLE: a gate before them was overridden".into(), &b2, "hot-loops");
     }
+    if before.parents.is_empty() {
+        return not_gated(ctx, args, &before, &b2, &flags, outdir);
+    }
     let parent = |phase: &str| {
         before.parents.iter().find(|p| p.phase == phase).cloned().ok_or_else(|| {
             AuditError::failed(b2.join("verdict.json").display(), format!("names no parent of phase {phase}"))
@@ -83,19 +86,71 @@ pub fn backlog(ctx: &Context, args: &BacklogArgs, outdir: Option<&Path>) -> Resu
     let hot: HotLoops = stamp::read_json(&b2, &marked(HOT_LOOPS, before.reliable))?;
     let listed: Inventory = stamp::read_json(&a.path, inventory::FILE)?;
     let record: Capture = stamp::read_json(&b1.path, "capture.json")?;
-    let tests = TestList::of(&ctx.root);
     let context = backlog::Context {
-        cpu_features: ctx.environment.cpu_features.clone(),
         dtype: if record.candidate.name == "rust-f32" { "f32".into() } else { "f64".into() },
         case_args: record.args.clone(),
-        sizes: record.sizes.iter().map(|z| z.numbers.size).collect(),
+        sizes: record.sizes.iter().filter(|z| z.sized).map(|z| z.numbers.size).collect(),
         compare_with: Some(crate::case::paste(&[b1.path.clone().into_os_string()])),
-        reports_flags: flags.clone(),
-        reliable,
+        ..common(ctx, &flags, reliable)
     };
-    let backlog = backlog::build(&hot, &listed, &tests, &context);
-    let writer = ctx.begin("b3", outdir)?;
     let parents = vec![stamp::parent("b2", &b2)?];
+    let all_parents = [parents.clone(), before.parents.clone()].concat();
+    let ground = Ground { hot: &hot, listed: &listed, capture: Some(&record), parents, all_parents };
+    write(ctx, outdir, &ground, &context)
+}
+
+/// Ranks the loops of a profile that passed no gate: only when a person insists, and marked.
+fn not_gated(
+    ctx: &Context,
+    args: &BacklogArgs,
+    before: &PhaseVerdict,
+    b2: &Path,
+    flags: &str,
+    outdir: Option<&Path>,
+) -> Result<(Done, Backlog)> {
+    if !args.allow_blocked {
+        let what = "these hot loops come from a profile of others, which passed no gate: nothing says that the program computes what it should".into();
+        let clear = format!("bragg-audit run{flags}");
+        return Err(refusal("backlog", &[Obstacle { what, stamp: b2.to_owned(), clear }]));
+    }
+    let hot: HotLoops = stamp::read_json(b2, &marked(HOT_LOOPS, before.reliable))?;
+    let listed: Inventory = stamp::read_json(b2, inventory::FILE)?;
+    let parents = vec![stamp::parent("b2", b2)?];
+    let ground = Ground { hot: &hot, listed: &listed, capture: None, all_parents: parents.clone(), parents };
+    write(ctx, outdir, &ground, &common(ctx, flags, false))
+}
+
+/// What every backlog is told of the machine and the project.
+fn common(ctx: &Context, flags: &str, reliable: bool) -> backlog::Context {
+    let tests = Path::new("scripts/test");
+    backlog::Context {
+        cpu_features: ctx.environment.cpu_features.clone(),
+        reports_flags: flags.to_owned(),
+        test_command: ctx.root.join(tests).is_file().then(|| tests.display().to_string()),
+        reliable,
+        ..backlog::Context::default()
+    }
+}
+
+/// What a backlog is made from.
+struct Ground<'a> {
+    hot: &'a HotLoops,
+    listed: &'a Inventory,
+    capture: Option<&'a Capture>,
+    parents: Vec<stamp::Parent>,
+    all_parents: Vec<stamp::Parent>,
+}
+
+fn write(
+    ctx: &Context,
+    outdir: Option<&Path>,
+    ground: &Ground<'_>,
+    context: &backlog::Context,
+) -> Result<(Done, Backlog)> {
+    let reliable = context.reliable;
+    let flags = &context.reports_flags;
+    let backlog = backlog::build(ground.hot, ground.listed, &TestList::of(&ctx.root), context);
+    let writer = ctx.begin("b3", outdir)?;
     let mut markdown = backlog.markdown();
     if !markdown.ends_with('\n') {
         markdown.push('\n');
@@ -113,11 +168,10 @@ pub fn backlog(ctx: &Context, args: &BacklogArgs, outdir: Option<&Path>) -> Resu
         reliable,
         profile_whole: None,
         reasons: Vec::new(),
-        parents: parents.clone(),
+        parents: ground.parents.clone(),
         gates: Vec::new(),
     };
     ctx.write_common(&writer, &verdict, &[])?;
-    let all_parents = [parents.clone(), before.parents.clone()].concat();
     let text = summary(&Summary {
         title: "Parity, hot loops and backlog (phases A to B3)",
         stamp: &writer.name,
@@ -125,10 +179,10 @@ pub fn backlog(ctx: &Context, args: &BacklogArgs, outdir: Option<&Path>) -> Resu
         verdict: (Verdict::Pass, line.clone()),
         command: &ctx.command,
         environment: &ctx.environment,
-        capture: Some(&record),
+        capture: ground.capture,
         own: "## Backlog\n\nSee `backlog.md` in this folder: candidates with gain, evidence, risks and acceptance commands.\n".into(),
-        loops: measured(&hot),
-        parents: &all_parents,
+        loops: measured(ground.hot),
+        parents: &ground.all_parents,
         previous: None,
         blockers: Vec::new(),
         artifacts: checklist(&writer, &[]),

@@ -19,8 +19,11 @@ use std::time::Duration;
 #[derive(Debug, Args)]
 #[command(
     after_help = "Halves a range of git commits with the audit as the test. Each commit is built in a work tree of its own and runs the \
-case twice; one that cannot be built or run is skipped. What is known is kept after every run: the same command line goes on where it \
-was stopped. Merges count as one commit (first parents).
+case twice; one that cannot be built or run is skipped. The ends are believed until the answer rests on one of them: then it is run, \
+too. What is known is kept before and after every run: the same command line goes on where it was stopped.
+
+Only first parents are followed, so a merge counts as one commit with all that it brought in. When the commit that is found is a merge, \
+bisect.md has the command line that goes on along the merged branch.
 
   bragg-audit bisect --good v1.0 --bad HEAD --build 'make engine' --program engine -- -default_F 100 -cell 100 -N 5 -detpixels 128
   git bisect run bragg-audit bisect --step --build 'make engine' --program engine -- -default_F 100 -cell 100 -N 5 -detpixels 128
@@ -169,6 +172,9 @@ fn markdown(repository: &Path, state: &State, summary: &str) -> Result<String> {
         state.runs.len(),
         state.skipped.len()
     );
+    if let Some(commit) = &state.found {
+        t.push_str(&merged(repository, commit)?);
+    }
     for commit in state.found.iter().chain(&state.among) {
         let stat = git::git(
             repository,
@@ -198,6 +204,25 @@ fn markdown(repository: &Path, state: &State, summary: &str) -> Result<String> {
     for (commit, why) in &state.skipped {
         let _ =
             writeln!(t, "| {} | skipped | {} |", commit.get(..12).unwrap_or(commit), why.replace('|', "\\|"));
+    }
+    Ok(t)
+}
+
+/// How to go on when the commit that was found is a merge: the search saw it as one commit.
+fn merged(repository: &Path, commit: &str) -> Result<String> {
+    let text = git::git(repository, &["rev-list", "--parents", "-n", "1", commit])?;
+    let parents: Vec<&str> = text.split_whitespace().skip(1).collect();
+    let [first, others @ ..] = parents.as_slice() else { return Ok(String::new()) };
+    let mut t = String::new();
+    for other in others {
+        // unrelated histories have no base: then there is no range to search
+        let Ok(base) = git::git(repository, &["merge-base", first, other]) else { continue };
+        let _ = write!(
+            t,
+            "This commit is a merge, and only first parents were followed. The branch that it brought in is searched by the same command \
+             line with\n\n```text\n--good {} --bad {other}\n```\n\nwhen its last commit passes, the merge itself is at fault.\n\n",
+            base.trim()
+        );
     }
     Ok(t)
 }

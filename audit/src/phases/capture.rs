@@ -10,6 +10,7 @@ use crate::ledger;
 use crate::progress::Progress;
 use crate::report::summary::{LoopRow, Loops, Summary, summary};
 use crate::report::{blockers, capture as parts};
+use crate::suite::sample::{self, Sample};
 use std::path::Path;
 
 /// Captures, and leaves a stamp whatever the verdict is.
@@ -33,7 +34,12 @@ pub fn capture(ctx: &Context, settings: &Settings, outdir: Option<&Path>) -> Res
         if let Some(traced) = &traced {
             writer.write("first_divergence.md", crate::diagnose::markdown::first_divergence(traced))?;
         }
-        writer.write("blockers.md", blockers::blockers(&record, &history, &ctx.command, traced.as_ref()))?;
+        let sample = sample(ctx, settings, &record)?;
+        if let Some(sample) = &sample {
+            writer.write_json("suite_sample.json", sample)?;
+        }
+        let found = blockers::Found { traced: traced.as_ref(), sample: sample.as_ref() };
+        writer.write("blockers.md", blockers::blockers(&record, &history, &ctx.command, &found))?;
     }
     let previous = history.iter().rev().find(|l| l.phase == "b1" && l.case.as_deref() == Some(&record.case));
     let text = summary(&Summary {
@@ -73,7 +79,17 @@ fn trace_blocked(
     let size = blocked.sized.then_some(blocked.numbers.size);
     let progress = Progress::new(ctx.quiet, 1);
     progress.step("tracing pixels of the blocked frame");
-    crate::diagnose::trace_places(settings, size, &places, shape.0 * shape.1, &progress).map(Some)
+    crate::diagnose::trace_places(settings, size, &places, shape, &progress).map(Some)
+}
+
+/// Other cases beside one that is blocked.
+fn sample(ctx: &Context, settings: &Settings, record: &Capture) -> Result<Option<Sample>> {
+    if record.verdict != Verdict::Blocked {
+        return Ok(None);
+    }
+    let progress = Progress::new(ctx.quiet, 1);
+    progress.step("a few cases of the parity suite: the engine, or this case?");
+    sample::sample(settings, &ctx.root, super::engines::cache(ctx, false)).map(Some)
 }
 
 /// Hash of everything that decides what an attempt gives. Times are not part of it: they are taken anew each time.
@@ -244,6 +260,11 @@ fn expected(record: &Capture, settings: &Settings) -> Vec<(&'static str, &'stati
 fn next(ctx: &Context, record: &Capture) -> Vec<(String, String)> {
     let reports = reports_flag(ctx);
     match record.verdict {
+        Verdict::Pass if record.profile_is_whole() && !record.has_profile() => vec![(
+            format!("bragg-audit hot-loops{reports} --program PROGRAM --inventory SOURCES -- {}", record.args),
+            "Parity holds; there is no profile of this candidate (an engine of audit.toml may have profile_args): look at it from outside"
+                .into(),
+        )],
         Verdict::Pass if record.profile_is_whole() => {
             vec![(format!("bragg-audit hot-loops{reports}"), "Parity holds: find the hot loops".into())]
         }

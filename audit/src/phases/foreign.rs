@@ -142,7 +142,7 @@ pub fn foreign(
     drop(progress);
     let kept =
         args.program.is_some().then(|| [perf_script, callgrind].into_iter().flatten().collect::<Vec<_>>());
-    write(ctx, outdir, hot, kept.as_deref().unwrap_or(&[]))
+    write(ctx, outdir, hot, &inventory, kept.as_deref().unwrap_or(&[]))
 }
 
 /// A stamp's, a file's, or a fresh one of a directory.
@@ -225,12 +225,20 @@ fn finished(command: &mut Command, name: &str) -> std::result::Result<(), String
     Err(format!("{name} ended with {}: {last}", out.status))
 }
 
-fn write(ctx: &Context, outdir: Option<&Path>, hot: HotLoops, keep: &[PathBuf]) -> Result<Foreign> {
+fn write(
+    ctx: &Context,
+    outdir: Option<&Path>,
+    hot: HotLoops,
+    listed: &Inventory,
+    keep: &[PathBuf],
+) -> Result<Foreign> {
     let writer = ctx.begin("b2_not_gated", outdir)?;
     for file in keep {
         let name = file.file_name().map_or("profile".into(), |n| n.to_string_lossy().into_owned());
         writer.take(&name, file)?;
     }
+    // what the loop ids mean: `backlog --hot-loops` reads it
+    writer.write_json(inventory::FILE, listed)?;
     let mut csv = Vec::new();
     hot.write_csv(&mut csv, false).map_err(|e| AuditError::failed("hot_loops.csv", e))?;
     writer.write(&marked("hot_loops.csv", false), csv)?;

@@ -63,13 +63,19 @@ pub fn hot_loops(ctx: &Context, args: &HotLoopsArgs, outdir: Option<&Path>) -> R
     let measured = if record.verdict == Verdict::Pass { MEASURED } else { FAILED };
     let folder = capture_stamp.join(measured).join(Capture::profile_folder(size));
     let (samples, trace) = (folder.join("samples.json"), folder.join("trace.json"));
+    if !samples.is_file() && !trace.is_file() {
+        return Err(AuditError::blocked(no_profile(&record, &capture_stamp)));
+    }
     let progress = Progress::new(ctx.quiet, 1);
     progress.step("hot loops: resolving samples and spans");
+    let trace = trace.is_file().then_some(trace.as_path());
+    // an engine of audit.toml profiles itself in its own words, and not with our spans
+    let (ours, theirs) = if record.candidate.is_built_in() { (trace, None) } else { (None, trace) };
     let inputs = Inputs {
         inventory: &listed,
         samples: samples.is_file().then_some(samples.as_path()),
-        trace: trace.is_file().then_some(trace.as_path()),
-        others: Others::default(),
+        trace: ours,
+        others: Others { trace: theirs, ..Others::default() },
         threshold_pct: args.threshold,
     };
     let hot = hot_loops::build(inputs).map_err(|e| AuditError::failed("joining profile and inventory", e))?;
@@ -88,6 +94,25 @@ pub fn hot_loops(ctx: &Context, args: &HotLoopsArgs, outdir: Option<&Path>) -> R
     }
     let reliable = reliable && hot.problems.is_empty();
     write(ctx, outdir, hot, &record, reliable, &capture_stamp, &inventory_stamp)
+}
+
+/// A capture without a profile: how to get one.
+fn no_profile(record: &Capture, stamp: &Path) -> String {
+    let name = &record.candidate.name;
+    let way = if name.starts_with("rust") && record.candidate.is_built_in() {
+        "take one without --no-profile: bragg-audit capture".to_owned()
+    } else if record.candidate.is_built_in() {
+        "it is profiled from outside, not gated: bragg-audit hot-loops --program PROGRAM --inventory SOURCES -- ARGS".to_owned()
+    } else {
+        format!(
+            "tell in audit.toml how it writes a Chrome trace of itself ([engines.{name}] profile_args = [\"-profile\", \"{{profile}}\"]) and \
+             capture again; or, not gated, profile the program from outside: bragg-audit hot-loops --program PROGRAM --inventory SOURCES -- ARGS"
+        )
+    };
+    format!(
+        "hot-loops refuses: the capture holds no profile of the candidate `{name}`\n    stamp: {}\n    clear it with: {way}",
+        stamp.display()
+    )
 }
 
 /// A need that is not met.
@@ -180,11 +205,8 @@ fn altered(
         list.push(Obstacle { what, stamp: a.to_owned(), clear: format!("bragg-audit run{flags}") });
     }
     let candidate = &record.candidate;
-    if hash::file(&candidate.program).ok().as_deref() != Some(candidate.sha256.as_str()) {
-        let what = format!(
-            "the candidate's executable {} is not the one that was captured",
-            candidate.program.display()
-        );
+    for path in candidate.changed_files() {
+        let what = format!("the candidate's program {} is not the one that was captured", path.display());
         list.push(Obstacle { what, stamp: b1.to_owned(), clear: format!("bragg-audit capture{flags}") });
     }
     if let Some(then) = &candidate.source_hash

@@ -50,6 +50,19 @@ pub struct InitArgs {
     /// Options whose value is a file that the engines read, separated by commas
     #[arg(long, value_name = "OPTION,OPTION", value_delimiter = ',', allow_hyphen_values = true)]
     pub input_options: Vec<String>,
+    /// Words that set the edge of the image, with {size} for the pixels, such as "-n {size}": they make --sizes work
+    #[arg(long, value_name = "WORDS", allow_hyphen_values = true)]
+    pub size_args: Option<String>,
+    /// Words that make both programs print the intermediate values of one pixel, with {fast} and {slow} for its place, such as
+    /// "-trace {fast},{slow}"
+    #[arg(long, value_name = "WORDS", allow_hyphen_values = true)]
+    pub trace_args: Option<String>,
+    /// What a line with such a value looks like: a regular expression whose two groups are name and value
+    #[arg(long, value_name = "PATTERN", requires = "trace_args", default_value = r"^trace (\S+) (.+)$")]
+    pub trace_pattern: String,
+    /// Words that make the candidate write a profile of itself, a Chrome trace, such as "-profile {profile}"
+    #[arg(long, value_name = "WORDS", allow_hyphen_values = true)]
+    pub profile_args: Option<String>,
     /// Sources whose loops are listed [default: the folder itself]
     #[arg(long, value_name = "PATH")]
     pub sources: Vec<PathBuf>,
@@ -87,6 +100,7 @@ pub fn init(args: &InitArgs, initiative: Option<&str>) -> Result<PathBuf> {
     for name in [&config.engines.reference, &config.engines.candidate] {
         Engine::find(name, &config.engines.defined, &root)?;
     }
+    missing_scripts(&config, &root)?;
     case::split_words("--args", &config.case.args)?;
     let problem = |e: std::io::Error| AuditError::failed(file.display(), e);
     let mut beside = tempfile::Builder::new().prefix(".audit-").tempfile_in(&root).map_err(problem)?;
@@ -95,6 +109,26 @@ pub fn init(args: &InitArgs, initiative: Option<&str>) -> Result<PathBuf> {
     // a temporary file is for its owner only; this one is for everybody who works here
     set_readable(&made).map_err(problem)?;
     Ok(file)
+}
+
+/// Words that look like a script to run and name no file: an interpreter would find that out only at the first run.
+fn missing_scripts(config: &Config, root: &Path) -> Result<()> {
+    const ENDINGS: [&str; 8] = ["py", "sh", "pl", "rb", "jl", "R", "js", "m"];
+    for (name, definition) in &config.engines.defined {
+        for word in
+            definition.command.iter().skip(1).filter(|w| !w.contains(['{', '=']) && !w.starts_with('-'))
+        {
+            let path = Path::new(word);
+            let script = path.extension().is_some_and(|e| ENDINGS.iter().any(|known| e == *known));
+            if script && !root.join(path).exists() {
+                return Err(AuditError::usage(format!(
+                    "audit.toml [engines.{name}]: command: {word}: no such file in {}",
+                    root.display()
+                )));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn set_readable(file: &std::fs::File) -> std::io::Result<()> {
@@ -195,6 +229,10 @@ fn list(words: &[String]) -> String {
     format!("[{}]", words.iter().map(|w| quoted(w)).collect::<Vec<_>>().join(", "))
 }
 
+fn split(flag: &str, words: &str) -> Result<Vec<String>> {
+    Ok(case::split_words(flag, words)?.into_iter().map(|w| w.to_string_lossy().into_owned()).collect())
+}
+
 fn text(args: &InitArgs, initiative: &str, sides: &[(&str, &Side); 2], case_args: &str) -> Result<String> {
     let mut t = String::from(
         "# What `bragg-audit` does when it is not told otherwise. Flags win over this file.\n\n",
@@ -213,10 +251,7 @@ fn text(args: &InitArgs, initiative: &str, sides: &[(&str, &Side); 2], case_args
         if is_built_in(&side.engine) {
             continue;
         }
-        let words: Vec<String> = case::split_words(&format!("--{role}"), &side.engine)?
-            .into_iter()
-            .map(|w| w.to_string_lossy().into_owned())
-            .collect();
+        let words = split(&format!("--{role}"), &side.engine)?;
         let _ = writeln!(t, "\n[engines.{}]\ncommand = {}", own(role), list(&words));
         if let Some(format) = side.format {
             let _ = writeln!(t, "format = {}", quoted(format.name()));
@@ -229,7 +264,39 @@ fn text(args: &InitArgs, initiative: &str, sides: &[(&str, &Side); 2], case_args
             "input_options = {}  # options whose value is a file to read",
             list(&args.input_options)
         );
-        t.push_str("# size = [\"-n\", \"{size}\"]   # words that set the edge of the image, for --sizes\n");
+        let candidate = *role == "candidate";
+        for (key, flag, given, hint) in [
+            ("size", "--size-args", &args.size_args, "words that set the edge of the image, for --sizes"),
+            (
+                "trace_args",
+                "--trace-args",
+                &args.trace_args,
+                "words that make it print the intermediate values of one pixel, for diagnose",
+            ),
+            (
+                "profile_args",
+                "--profile-args",
+                &args.profile_args.clone().filter(|_| candidate),
+                "words that make it write a Chrome trace of itself, for hot-loops",
+            ),
+        ] {
+            let example = match key {
+                "size" => r#"["-n", "{size}"]"#,
+                "trace_args" => r#"["-trace", "{fast},{slow}"]"#,
+                _ if !candidate => continue,
+                _ => r#"["-profile", "{profile}"]"#,
+            };
+            let _ = match given {
+                Some(words) => writeln!(t, "{key} = {}  # {hint}", list(&split(flag, words)?)),
+                None => writeln!(t, "# {key} = {example}  # {hint}"),
+            };
+        }
+        let mark = if args.trace_args.is_some() { "" } else { "# " };
+        let _ = writeln!(
+            t,
+            "{mark}log.trace = {}  # a line with such a value: its groups are name and value",
+            quoted(&args.trace_pattern)
+        );
     }
     let _ = write!(
         t,
@@ -272,6 +339,7 @@ mod tests {
 
     fn write(words: &[&str]) -> (tempfile::TempDir, Result<PathBuf>) {
         let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("my \"solver\".sh"), "").unwrap();
         let place = dir.path().to_str().unwrap().to_owned();
         let line: Vec<&str> = ["init", "--dir", &place].into_iter().chain(words.iter().copied()).collect();
         let args = Line::parse_from(line).init;
@@ -333,6 +401,7 @@ mod tests {
                 "no-such-program",
             ),
             (&["--reference", "sh x", "--candidate", "c", "--args", ""], "{out}"),
+            (&["--reference", "python3 nope.py {out}", "--candidate", "c", "--args", ""], "nope.py"),
             (&["--reference", "c", "--candidate", "rust"], "--args"),
             (&["--reference", "c", "--candidate", "rust", "--args", "'open"], "do not match"),
             (
@@ -343,7 +412,7 @@ mod tests {
             let (dir, made) = write(words);
             let error = made.unwrap_err();
             assert!(error.message.contains(says), "{words:?}: {error}");
-            assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "{words:?}");
+            assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "only the script: {words:?}");
         }
     }
 

@@ -8,6 +8,7 @@ use crate::diagnose::model::Diagnosis;
 use crate::gates::{Outcome, Verdict};
 use crate::ledger::Line;
 use crate::metrics::{Comparison, Roi};
+use crate::suite::sample::{SUITE, Sample};
 use std::fmt::Write;
 
 /// A cause that fits what was seen, with the evidence for it. Nothing here is proven.
@@ -16,10 +17,19 @@ struct Hint {
     evidence: String,
 }
 
-/// Writes the report. `history` is the ledger before this attempt, oldest first; `rerun` reproduces the attempt; `traced`
-/// is what tracing pixels found.
+/// What was looked at besides the blocked frames.
+#[derive(Clone, Copy, Default)]
+pub struct Found<'a> {
+    /// What tracing pixels found.
+    pub traced: Option<&'a Diagnosis>,
+    /// What other cases say.
+    pub sample: Option<&'a Sample>,
+}
+
+/// Writes the report. `history` is the ledger before this attempt, oldest first; `rerun` reproduces the attempt.
 #[must_use]
-pub fn blockers(capture: &Capture, history: &[Line], rerun: &str, traced: Option<&Diagnosis>) -> String {
+pub fn blockers(capture: &Capture, history: &[Line], rerun: &str, found: &Found<'_>) -> String {
+    let traced = found.traced;
     let mut text = format!("# Blocked: {}\n\n{}\n\n", capture.case, super::capture::verdict_line(capture));
     if let Some(failure) = &capture.failure {
         let _ = write!(
@@ -34,6 +44,9 @@ pub fn blockers(capture: &Capture, history: &[Line], rerun: &str, traced: Option
     let _ = write!(text, "\n## Deterministic?\n\n{}.\n", determinism(capture));
     text.push_str("\n## Which of the two is wrong?\n\n");
     text.push_str(&opinions(capture));
+    if let Some(sample) = found.sample {
+        let _ = write!(text, "\n## The engine, or this case?\n\n{}\n", sample.finding());
+    }
     text.push_str("\n## History\n\n");
     text.push_str(&attempts(capture, history));
     text.push_str("\n## What fits the evidence\n\nRanked; each is a hypothesis with what was seen for it, none is proven yet.\n\n");
@@ -73,7 +86,15 @@ pub fn blockers(capture: &Capture, history: &[Line], rerun: &str, traced: Option
             usize::from(!rerun.contains(" capture"))
         )
     );
-    text.push_str("# many other cases: is it the engine, or this case alone?\nbragg-audit suite suites/parity.toml\n# all attempts\nbragg-audit history\n");
+    if found.sample.is_some_and(|s| s.skipped.is_none()) {
+        let _ = writeln!(
+            text,
+            "# all cases of the suite: is it the engine, or this case alone?\nbragg-audit suite {SUITE} --reference {} --candidate {}",
+            quoted(&capture.reference.name),
+            quoted(&capture.candidate.name)
+        );
+    }
+    text.push_str("# all attempts\nbragg-audit history\n");
     if capture.in_place.is_some() {
         text.push_str("# the same in empty directories: does it still disagree?\n");
         let _ = writeln!(text, "bragg-audit capture {}", capture.same_case());
@@ -245,7 +266,13 @@ fn opinions(capture: &Capture) -> String {
     let said = capture.sizes.iter().filter_map(|z| Some((size_name(z), z.opinion.as_ref()?)));
     let lines: Vec<String> = said.map(|(size, o)| format!("- {size}: {}.\n", o.text)).collect();
     if lines.is_empty() {
-        "No third engine was asked: `--referee rust-reference` (or any other engine) would say which of the two is wrong.\n".into()
+        let ours = capture.reference.is_built_in() && capture.candidate.is_built_in();
+        let third = if ours {
+            "rust-reference` (or any other engine)"
+        } else {
+            "NAME` (another engine of audit.toml)"
+        };
+        format!("No third engine was asked: `--referee {third} would say which of the two is wrong.\n")
     } else {
         lines.concat()
     }

@@ -136,7 +136,7 @@ pub fn results(capture: &Capture) -> String {
                 agreement(size.warm.as_ref(), miss),
             ],
             vec![
-                "Sum ratio − 1 against C".into(),
+                format!("Sum ratio − 1 against `{}`", capture.reference.name),
                 dash(),
                 agreement(size.cold.as_ref(), ratio),
                 agreement(size.warm.as_ref(), ratio),

@@ -166,6 +166,9 @@ fn executive(s: &Summary<'_>) -> String {
                 r.loop_id, r.self_share
             )
         }),
+        (_, Verdict::Pass) if !c.has_profile() && c.profile_is_whole() => {
+            "There is no profile of this candidate (an engine of audit.toml may have `profile_args`), so that phase B2 refuses.".into()
+        }
         (_, Verdict::Pass) if c.profile_is_whole() => "A whole profile is ready for phase B2.".into(),
         (_, Verdict::Pass) => "There is no whole profile, so that phase B2 refuses.".into(),
         _ => "The profile was set apart and must not be used.".into(),
@@ -215,6 +218,11 @@ fn profiler(c: &Capture) -> String {
         Some(false) => "**no**",
         None => "unknown",
     };
+    if !c.candidate.is_built_in() {
+        return format!(
+            "a Chrome trace that the candidate writes of itself, in a run of its own; image bit-identical to the plain run: {identical}"
+        );
+    }
     format!(
         "renders in one process: {renders}; spans to a Chrome trace, all threads sampled at 1 kHz; image bit-identical to \
          the plain run: {identical}"

@@ -8,6 +8,7 @@ pub mod junit;
 pub mod outcome;
 mod plan;
 mod run_case;
+pub mod sample;
 pub mod schedule;
 pub mod state;
 
