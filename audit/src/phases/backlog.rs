@@ -159,7 +159,7 @@ fn write(
     writer.write_json(&marked("backlog.json", reliable), &backlog)?;
     let line = backlog.headline();
     let verdict = PhaseVerdict {
-        loosened: crate::gates::loosened(&record.gates),
+        loosened: ground.capture.map(|capture| crate::gates::loosened(&capture.gates)).unwrap_or_default(),
         schema: VERDICT_SCHEMA.into(),
         phase: "b3".into(),
         stamp: writer.name.clone(),
