@@ -99,7 +99,11 @@ pub fn vectorized(found: &Loop, register_bits: u32) -> Option<bool> {
         Some(CodeState::Vector) => Some(true),
         Some(CodeState::Scalar | CodeState::Partial) => Some(false),
         Some(CodeState::Mixed | CodeState::Unknown) => None,
-        None => (found.status == Status::Vectorized).then_some(true),
+        None => match found.status {
+            Status::Vectorized => Some(true),
+            Status::Todo => Some(false),
+            Status::Safe | Status::Uncertain => None,
+        },
     }
 }
 

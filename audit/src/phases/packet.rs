@@ -135,9 +135,7 @@ pub fn packet(ctx: &Context, args: &PacketArgs) -> Result<Done> {
     }
     let stage = inputs.stage;
     let place = args.outdir.clone().unwrap_or_else(|| ctx.phase_dir("c").join(&writer.name));
-    let bench = case::paste(&[place.join(&folder).join("bench/Cargo.toml").into_os_string()]);
-    let target = case::paste(&[ctx.root.join("target").into_os_string()]);
-    let bench = format!("CARGO_TARGET_DIR={target} cargo bench --offline --manifest-path {bench}");
+    let bench = bench_command(&ctx.root, &place.join(&folder).join("bench"), &folder);
     let mut commands = vec![bench.clone()];
     commands.extend(acceptance);
     let line = format!("packet of `{}`: {}", found.loop_id, stage.text());
@@ -228,6 +226,19 @@ fn inputs(record: &Capture, stage: Stage) -> Result<Inputs> {
         entries.map(|e| (e.file_name().to_string_lossy().into_owned(), e.path())).collect();
     files.sort();
     Ok(Inputs { stage, args: words, files, _copies: folder })
+}
+
+/// How to run a bench: on a copy, because cargo writes into the package (its lock file), and a stamp is not to be changed.
+fn bench_command(root: &Path, bench: &Path, name: &str) -> String {
+    let copy = root.join("target/loop-bench").join(name);
+    let pasted = |path: &Path| case::paste(&[path.as_os_str().to_owned()]);
+    format!(
+        "mkdir -p {copy} && cp -r {from} {copy} && CARGO_TARGET_DIR={target} cargo bench --offline --manifest-path {manifest}",
+        from = pasted(&bench.join(".")),
+        target = pasted(&root.join("target")),
+        manifest = pasted(&copy.join("Cargo.toml")),
+        copy = pasted(&copy),
+    )
 }
 
 /// The candidate's command line of the first round: the reference's comes before it.

@@ -138,7 +138,8 @@ pub(super) fn escaped(text: &str) -> String {
             '<' => safe.push_str("&lt;"),
             '>' => safe.push_str("&gt;"),
             '"' => safe.push_str("&quot;"),
-            c if c.is_control() => safe.push(' '),
+            // no XML may hold these
+            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => safe.push(' '),
             c => safe.push(c),
         }
     }
@@ -187,6 +188,21 @@ mod tests {
             ]
         );
         assert!(svg.contains("120 samples in all") && svg.ends_with("</svg>\n"), "{svg}");
+    }
+
+    #[test]
+    fn any_name_makes_well_formed_xml() {
+        let names: Vec<String> =
+            (0..0x1_0000u32).step_by(7).filter_map(char::from_u32).map(String::from).collect();
+        let odd = ["<&>\"'", "]]>", "<!--", "a\0b", "\u{fffe}\u{ffff}", "é\u{1f600}", "&amp;", ""];
+        let stacks =
+            odd.iter().copied().chain(names.iter().map(String::as_str)).map(|n| (vec!["main", n], 300.0));
+        let svg = flame_graph("<title> & \"quotes\"", "<unit>", stacks);
+        let read = roxmltree::Document::parse(&svg).unwrap();
+        let titles = read.descendants().filter(|n| n.has_tag_name("title")).count();
+        assert!(read.root_element().has_tag_name(("http://www.w3.org/2000/svg", "svg")));
+        assert_eq!(titles, svg.matches("<title>").count());
+        assert!(titles > odd.len());
     }
 
     #[test]
