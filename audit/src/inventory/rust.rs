@@ -25,10 +25,8 @@ pub(super) fn parser() -> Result<Parser, InventoryError> {
 
 /// Everything the inventory wants to know of one file.
 pub(super) fn facts(parser: &mut Parser, text: &Text) -> Facts {
-    let (view, facts) = match walk::whole(parser, text) {
-        Ok(parsed) => parsed,
-        Err(nothing) => return nothing,
-    };
+    let (view, facts) = walk::whole(parser, text);
+    let Some(view) = view else { return facts };
     let mut reader =
         Reader { parser, text, facts, scopes: Vec::new(), attributes: Vec::new(), macro_depth: 0 };
     reader.read(&view, view.tree.root_node());

@@ -19,19 +19,19 @@ pub(super) fn parser(
     Ok(parser)
 }
 
-/// A whole file, parsed, and the facts to begin with: where its syntax was not understood. `Err` holds all there is to say
-/// when the parser gives up.
-pub(super) fn whole(parser: &mut Parser, text: &Text) -> Result<(View, Facts), Facts> {
+/// A whole file, parsed, and the facts to begin with: where its syntax was not understood. No view when the
+/// parser gives up.
+pub(super) fn whole(parser: &mut Parser, text: &Text) -> (Option<View>, Facts) {
     let Some(view) = View::parse(parser, "", text.bytes, "", 0) else {
         let problems = vec![(None, "not read: the parser gave up".to_string())];
-        return Err(Facts { problems, ..Facts::default() });
+        return (None, Facts { problems, ..Facts::default() });
     };
     let mut facts = Facts::default();
     if let Some(error) = first_error(&view.tree) {
         let what = "syntax not understood here; loops inside it may be missing".to_string();
         facts.problems.push((Some(text.line(error.start_byte())), what));
     }
-    Ok((view, facts))
+    (Some(view), facts)
 }
 
 /// A parsed buffer. It is the file itself, or a part of it (same bytes, same length) behind a short prefix
