@@ -37,6 +37,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     );
     let speed = |seconds: f64| bytes as f64 / 1e6 / seconds;
     let (mut ours, mut with_times, mut bare, mut ratios) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut mapped, mut against) = (Vec::new(), Vec::new());
     let mut most = 0;
     for _ in 0..ROUNDS {
         let start = Instant::now();
@@ -52,14 +53,30 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let calls = totals.iter().map(|t| t.calls).sum();
         assert_eq!(Counts { events: trace.counts.events, complete: calls }, expected);
         assert!(trace.counts.whole(), "{:?}", trace.counts);
+        mapped.push(speed(map_and_read(file.path(), expected)?));
+        against.push(ours[ours.len() - 1] / mapped[mapped.len() - 1]);
         ratios.push(ours[ours.len() - 1] / bare[bare.len() - 1]);
     }
     println!("bare serde_json visitor          {:6.0} MB/s", median(&mut bare));
     println!("our reader                       {:6.0} MB/s", median(&mut ours));
+    println!("the same over a memory map       {:6.0} MB/s", median(&mut mapped));
+    println!("our reader / over a memory map   {:6.2} (median of {ROUNDS} pairs)", median(&mut against));
     println!("our reader, and all times        {:6.0} MB/s", median(&mut with_times));
     println!("our reader / bare visitor        {:6.2} (median of {ROUNDS} pairs)", median(&mut ratios));
     println!("most private memory of ours      {:6.0} MB", most as f64 / 1e6);
     Ok(())
+}
+
+/// The same events from a memory map, without copies; seconds.
+fn map_and_read(path: &Path, expected: Counts) -> Result<f64, Box<dyn std::error::Error>> {
+    let start = Instant::now();
+    #[expect(unsafe_code, reason = "memory map of the bench's own file")]
+    // SAFETY: nobody else knows the file.
+    let map = unsafe { memmap2::Mmap::map(&std::fs::File::open(path)?)? };
+    let trace = Trace::of_memory(&map).ok_or("no trace")?;
+    let seconds = start.elapsed().as_secs_f64();
+    assert_eq!(trace.counts.events, expected.events);
+    Ok(seconds)
 }
 
 fn median(values: &mut [f64]) -> f64 {

@@ -299,11 +299,7 @@ pub(crate) fn warmed(hot: &HotLoops, inventory: &Inventory, register_bits: u32) 
     let mut warm = inventory.clone();
     for row in hot.rows.iter().filter(|r| r.source == hot.primary) {
         if let Some(one) = warm.loops.iter_mut().find(|l| l.loop_id == row.loop_id) {
-            let (status, evidence) = rules::with_heat(one, row.self_pct, register_bits);
-            // a hot row's own time may be small only because its inner loops have it: that is no cold loop
-            if status != Status::Safe || row.time_pct < rules::WARM_PCT {
-                (one.status, one.evidence) = (status, evidence);
-            }
+            (one.status, one.evidence) = rules::with_heat(one, row.self_pct, row.time_pct, register_bits);
             one.priority = Some(rules::priority(row.self_pct));
         }
     }

@@ -165,6 +165,7 @@ fn sampled(work: impl FnOnce(), to: &Path) -> (SampleStats, HotLoops) {
         trace: None,
         others: Others::default(),
         threshold_pct: 1.0,
+        register_bits: 256,
     };
     (stats, build(inputs).unwrap())
 }

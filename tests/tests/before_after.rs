@@ -132,31 +132,68 @@ fn a_packet_holds_what_a_change_needs() {
     ] {
         assert!(design.contains(part), "{part}\n{design}");
     }
-    let case = json(&stamp, &format!("{folder}/bench/inputs/case.json"));
+    let case = json(&stamp, &format!("{folder}/bench/case.json"));
     assert!(case["arguments"].to_string().contains("-detpixels"), "{case}");
     assert!(text(&stamp, &format!("{folder}/bench/benches/stage.rs")).contains("render_into"));
     assert!(text(&stamp, "commands.txt").contains("cargo bench --offline"));
 }
 
+/// The loop's rows that `hot-loops --program` finds in the bench: it has to be hot there, else the bench does not run it.
+fn share_in_the_bench(bench: &Path, sources: &str, loop_id: &str, dir: &Path) -> f64 {
+    let out = dir.join(format!("profile-{}", loop_id.replace(['/', ':', '#'], "_")));
+    let sources = workspace_root().join(sources);
+    let words = [
+        "hot-loops",
+        "--with",
+        "perf",
+        "--program",
+        bench.to_str().expect("a path"),
+        "--inventory",
+        sources.to_str().expect("a path"),
+        "--outdir",
+        out.to_str().expect("a path"),
+        "--",
+        "--bench",
+        "--profile-time",
+        "4",
+    ];
+    run(&binary("bragg-audit"), &words, dir).expect_code(0);
+    let found = json(&out, "hot_loops.UNRELIABLE.json");
+    let rows = found["rows"].as_array().expect("rows");
+    let short = loop_id.strip_prefix("simulator/").expect("a loop of the simulator");
+    let row =
+        rows.iter().find(|r| r["loop_id"].as_str().is_some_and(|id| loop_id.ends_with(id) || short == id));
+    row.and_then(|r| r["time_pct"].as_f64()).unwrap_or(0.0)
+}
+
+/// A packet of a fast kernel's loop and one of the C engine's: their benches compile, check their answers, run, and spend
+/// their time in these loops; the stamps stay what they were.
 #[test]
-#[ignore = "builds the simulator again: minutes; run it after a change of the packet's bench"]
+#[ignore = "builds the simulator once more: minutes; scripts/test names the command"]
 fn the_bench_of_a_packet_compiles_and_runs() {
     let dir = temporary_folder();
     let reports = dir.path().join("reports");
     audit("run", &SMALL, &reports).expect_code(PASS);
-    audit("packet", &[LOOP], &reports).expect_code(PASS);
-    let manifest =
-        only_stamp(&reports, "c").join("simulator_src_kernels_slim.rs__render64_1/bench/Cargo.toml");
-    let words = [
-        "bench",
-        "--offline",
-        "--manifest-path",
-        manifest.to_str().expect("a path"),
-        "--target-dir",
-        concat!(env!("CARGO_TARGET_TMPDIR"), "/packet-bench"),
-    ];
-    let out = run(Path::new(env!("CARGO")), &words, &workspace_root());
-    out.expect_code(0);
-    assert!(out.stdout.contains("1 - correlation with the scalar engine"), "{out}");
-    assert!(out.stdout.contains("stage") && out.stdout.contains("time:"), "{out}");
+    for (loop_id, sources, least) in [
+        (LOOP, "simulator", 50.0),
+        ("simulator/c_engine/sum.c::add_orientations#1", "simulator/c_engine", 50.0),
+    ] {
+        let stamp = dir.path().join(if loop_id == LOOP { "rust" } else { "c" });
+        audit("packet", &[loop_id, "--outdir", stamp.to_str().expect("a path")], &reports).expect_code(PASS);
+        let commands = text(&stamp, "commands.txt");
+        let command = commands.lines().find(|l| l.contains("cargo bench")).expect("the bench's command");
+        let out = run(Path::new("sh"), &["-c", command], &workspace_root());
+        out.expect_code(0);
+        verify_checksums(&stamp);
+        assert!(out.stdout.contains("1 - correlation with the scalar engine"), "{out}");
+        assert!(out.stdout.contains("stage") && out.stdout.contains("time:"), "{out}");
+        let (_, quoted) = out.stdout.split_once("--program '").expect("how to profile it");
+        let bench = PathBuf::from(quoted.split('\'').next().expect("a path"));
+        if std::process::Command::new("perf").arg("--version").output().is_err() {
+            not_run("whether a packet's bench spends its time in the loop: there is no perf");
+            continue;
+        }
+        let share = share_in_the_bench(&bench, sources, loop_id, dir.path());
+        assert!(share >= least, "{loop_id}: {share} % of its own bench");
+    }
 }

@@ -68,7 +68,7 @@ fn check(hot: &HotLoops, source: &str, costs: &[(&str, bool, f64, f64)], points:
 }
 
 fn hot(inventory: &Inventory, samples: Option<&Path>, others: Others<'_>) -> HotLoops {
-    build(Inputs { inventory, samples, trace: None, others, threshold_pct: 1.0 }).unwrap()
+    build(Inputs { inventory, samples, trace: None, others, threshold_pct: 1.0, register_bits: 256 }).unwrap()
 }
 
 /// Whether a tool can be run; says so when not.

@@ -61,6 +61,7 @@ fn drawn(shares: &[(&str, f64)]) -> Drawn {
         vectorized: None,
         status: None,
         priority: None,
+        evidence: String::new(),
         source: SAMPLES.into(),
     };
     let summary = SourceSummary {

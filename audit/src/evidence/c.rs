@@ -11,11 +11,12 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Compiles every C file of the inventory for its report alone, with `flags`; `None` without a compiler or C files.
+/// Compiles every C file of the inventory for its report alone, with `flags` and the compiler's command (`cc`, or
+/// `python3 -m ziglang cc`); `None` without a compiler or C files.
 pub(super) fn report(
     inventory: &Inventory,
     root: &Path,
-    compiler: &str,
+    compiler: &[String],
     flags: &[String],
     progress: &Progress,
 ) -> Option<(CompilerRun, BTreeMap<String, Code>)> {
@@ -47,20 +48,30 @@ pub(super) fn report(
         flags: flags.join(" "),
         problems,
     };
+    if style == Style::Clang {
+        verdicts.around(inventory);
+    }
     let codes = verdicts.codes(name);
     let by_id = |(index, code): (usize, Code)| Some((inventory.loops.get(index)?.loop_id.clone(), code));
     Some((run, codes.into_iter().filter_map(by_id).collect()))
 }
 
-fn version(compiler: &str) -> Option<String> {
-    let output = Command::new(compiler).arg("--version").stdin(Stdio::null()).output().ok()?;
+fn command(compiler: &[String]) -> Option<Command> {
+    let (program, words) = compiler.split_first()?;
+    let mut command = Command::new(program);
+    command.args(words);
+    Some(command)
+}
+
+fn version(compiler: &[String]) -> Option<String> {
+    let output = command(compiler)?.arg("--version").stdin(Stdio::null()).output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     output.status.success().then(|| text.lines().next().map(|l| l.trim().to_owned())).flatten()
 }
 
 /// The report of one file, and gcc's details: its report calls a sum in order vectorized, its details do not.
 fn compile(
-    compiler: &str,
+    compiler: &[String],
     style: Style,
     flags: &[String],
     root: &Path,
@@ -75,7 +86,8 @@ fn compile(
     }
     let object = tempfile::NamedTempFile::new().map_err(|e| format!("{file}: {e}"))?;
     let text = |s: &str| format!("\"{s}\"");
-    let output = Command::new(compiler)
+    let output = command(compiler)
+        .ok_or_else(|| format!("{file}: CC names no program"))?
         .args(flags)
         .args(style.options())
         .args(&more)
@@ -91,7 +103,7 @@ fn compile(
         .current_dir(root)
         .stdin(Stdio::null())
         .output()
-        .map_err(|e| format!("{file}: {compiler}: {e}"))?;
+        .map_err(|e| format!("{file}: {}: {e}", compiler.join(" ")))?;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     if output.status.success() {
         let details = std::fs::read(details.path()).unwrap_or_default();

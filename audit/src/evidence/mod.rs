@@ -52,7 +52,8 @@ pub fn collect(
         record.codes.extend(built.codes);
         record.runs.push(built.run);
     }
-    let compiler = std::env::var("CC").ok().filter(|cc| !cc.trim().is_empty()).unwrap_or_else(|| "cc".into());
+    let named = std::env::var("CC").ok().and_then(|cc| shlex::split(&cc)).filter(|cc| !cc.is_empty());
+    let compiler = named.unwrap_or_else(|| vec!["cc".into()]);
     if let Some((run, codes)) = c::report(inventory, root, &compiler, c_flags, progress) {
         for file in inventory.files.iter().filter(|f| f.language == Language::C) {
             record.depends_on(root, Path::new(&file.path));

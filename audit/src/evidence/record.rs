@@ -3,7 +3,7 @@
 use super::model::{Code, CompilerRun};
 use super::rules;
 use crate::hash;
-use crate::inventory::{Inventory, Skipped, Status};
+use crate::inventory::{Inventory, Language, Skipped, Status};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -111,7 +111,11 @@ impl Record {
                     }
                 }
                 None if one.status != Status::Safe && self.files.contains_key(Path::new(&one.module)) => {
-                    one.evidence = rules::NO_CODE.to_string();
+                    let words = match one.language {
+                        Language::C => rules::NOT_REPORTED,
+                        _ => rules::NO_CODE,
+                    };
+                    one.evidence = words.to_string();
                 }
                 None => {}
             }

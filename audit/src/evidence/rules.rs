@@ -6,6 +6,7 @@
 //! 4. With heat, that is a measured self share: under 1 % a loop is `safe` (cold by measurement); from 1 % on it is `todo`
 //!    when the evidence says scalar or partly vector, and `uncertain` when the instances differ or there is no evidence.
 //!    A loop that was compiled for several instruction sets is judged by the instances that this processor's choice runs.
+//!    A loop whose own time is small only because the loops inside it have it is not cold: its inclusive share counts.
 //! 5. Without heat everything else is `uncertain`; the evidence text says what is known.
 
 use super::model::{Code, CodeState, How};
@@ -19,6 +20,9 @@ pub const HOT_PCT: f64 = 10.0;
 /// Of a loop in a file that a compiler run covers, and that the run did not show.
 pub(crate) const NO_CODE: &str =
     "no machine code in the release build: a generic function that nothing instantiates, unused, or removed";
+
+/// The same of a C file, whose evidence is a report.
+pub(crate) const NOT_REPORTED: &str = "the C compiler's report does not name it: a loop around others, unrolled, or removed before vectors were tried";
 
 /// Rank by measured self time.
 #[must_use]
@@ -40,31 +44,67 @@ pub fn from_code(code: &Code) -> (Status, String) {
     }
 }
 
-/// Status and evidence of a loop once its self share is known.
+/// How the evidence of a cold loop begins.
+const COLD: &str = "cold by measurement: ";
+/// How the evidence of a loop begins whose time is in others.
+const INSIDE: &str = "its time is in the loops inside it: ";
+
+/// Status and evidence of a loop once its shares are known, percent: of itself, and with what is inside it. What an earlier
+/// profile made of the loop does not count.
 #[must_use]
-pub fn with_heat(found: &Loop, self_pct: f64, register_bits: u32) -> (Status, String) {
-    let decided = found.person.is_some() || matches!(found.status, Status::Safe | Status::Vectorized);
-    if decided {
+pub fn with_heat(found: &Loop, self_pct: f64, inclusive_pct: f64, register_bits: u32) -> (Status, String) {
+    let heated = found.evidence.starts_with(COLD) || found.evidence.starts_with(INSIDE);
+    let known = match found.evidence.split_once("; ") {
+        Some((_, rest)) if heated => rest,
+        _ => &found.evidence,
+    };
+    let before = if heated && found.status == Status::Safe { Status::Uncertain } else { found.status };
+    if found.person.is_some() || matches!(before, Status::Safe | Status::Vectorized) {
         return (found.status, found.evidence.clone());
     }
-    let state = found.code.as_ref().map(|code| code.state_on(register_bits));
-    let status = match state {
-        _ if self_pct.is_nan() => found.status,
-        _ if self_pct < WARM_PCT => {
-            return (
-                Status::Safe,
-                format!(
-                    "cold by measurement: {self_pct:.2} % self time, below {WARM_PCT} %; {}",
-                    found.evidence
-                ),
-            );
-        }
+    if self_pct.is_nan() || inclusive_pct.is_nan() {
+        return (before, known.to_owned());
+    }
+    if self_pct < WARM_PCT {
+        let own = format!("{self_pct:.2} % self time, below {WARM_PCT} %");
+        return if inclusive_pct < WARM_PCT {
+            (Status::Safe, format!("{COLD}{own}; {known}"))
+        } else {
+            (before, format!("{INSIDE}{own}; {known}"))
+        };
+    }
+    let status = match found.code.as_ref().map(|code| code.state_on(register_bits)) {
         Some(CodeState::Scalar | CodeState::Partial) => Status::Todo,
         Some(CodeState::Vector) => Status::Vectorized,
-        None if found.status == Status::Todo => Status::Todo,
+        None if before == Status::Todo => Status::Todo,
         _ => Status::Uncertain,
     };
-    (status, found.evidence.clone())
+    (status, known.to_owned())
+}
+
+/// Whether a loop runs as vector code on a processor with such registers: a person's word, else what the compiler's evidence
+/// shows; `None` where nothing tells, or where it differs from instance to instance.
+#[must_use]
+pub fn vectorized(found: &Loop, register_bits: u32) -> Option<bool> {
+    if let Some(person) = &found.person
+        && found.status != person.instead_of
+    {
+        return match found.status {
+            Status::Vectorized => Some(true),
+            Status::Todo => Some(false),
+            Status::Safe | Status::Uncertain => None,
+        };
+    }
+    match found.code.as_ref().map(|code| code.state_on(register_bits)) {
+        Some(CodeState::Vector) => Some(true),
+        Some(CodeState::Scalar | CodeState::Partial) => Some(false),
+        Some(CodeState::Mixed | CodeState::Unknown) => None,
+        None => match found.status {
+            Status::Vectorized => Some(true),
+            Status::Todo => Some(false),
+            Status::Safe | Status::Uncertain => None,
+        },
+    }
 }
 
 /// The evidence in a sentence.
@@ -147,7 +187,7 @@ mod tests {
                 (one.status, one.evidence) = from_code(&code);
                 one.code = Some(code);
             }
-            with_heat(&one, share, 256).0
+            with_heat(&one, share, share, 256).0
         };
         assert_eq!(with(&[(128, Vector)], 50.0), Status::Vectorized);
         assert_eq!(with(&[(128, Vector)], 0.1), Status::Vectorized);
@@ -161,6 +201,23 @@ mod tests {
         // this processor has registers of 256 bits: what runs here is known
         assert_eq!(with(&[(512, Scalar), (256, Vector), (128, Scalar)], 5.0), Status::Vectorized);
         assert_eq!(with(&[(512, Vector), (256, Scalar), (128, Vector)], 5.0), Status::Todo);
+        let mut driver = plain.clone();
+        driver.code = Some(code(&[(128, Scalar)]));
+        assert_eq!(with_heat(&driver, 0.2, 80.0, 256).0, Status::Uncertain, "its inner loops are hot");
+        assert_eq!(with_heat(&driver, 0.2, f64::NAN, 256).0, Status::Uncertain);
+        assert_eq!(vectorized(&driver, 256), Some(false));
+        (driver.status, driver.evidence) = with_heat(&driver, 0.1, 0.1, 256);
+        assert!(driver.evidence.starts_with("cold by measurement: 0.10 %"), "{}", driver.evidence);
+        let again = with_heat(&driver, 20.0, 20.0, 256);
+        assert_eq!(
+            again,
+            (Status::Todo, plain.evidence.clone()),
+            "an earlier profile's cold is not for ever"
+        );
+        driver.code = Some(code(&[(512, Scalar), (256, Vector)]));
+        assert_eq!((vectorized(&driver, 256), vectorized(&driver, 512)), (Some(true), Some(false)));
+        driver.code = Some(code(&[(128, Vector), (128, Scalar)]));
+        assert_eq!(vectorized(&driver, 256), None);
         assert_eq!(code(&[(128, Vector), (128, Scalar)]).state, Mixed);
         assert_eq!(
             (priority(10.0), priority(1.0), priority(0.99)),

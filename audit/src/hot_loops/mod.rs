@@ -18,6 +18,7 @@ use crate::profile::samples::SamplesError;
 use crate::profile::symbols::SymbolsError;
 
 mod counted;
+mod exact;
 pub(crate) mod interval;
 mod perf;
 mod places;
@@ -29,6 +30,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub use exact::{Exact, exact};
 pub use table::COLUMNS;
 
 /// The form of the JSON.
@@ -61,6 +63,9 @@ pub struct Inputs<'a> {
     pub others: Others<'a>,
     /// Inclusive share under which a loop has no row of its own, percent; usually 1.
     pub threshold_pct: f64,
+    /// Bits of the widest vector registers of the machine that was profiled: which copy of a loop that was compiled for several
+    /// instruction sets ran there.
+    pub register_bits: u32,
 }
 
 /// Profiles that other tools wrote. Whole programs: they know no phases.
@@ -72,6 +77,8 @@ pub struct Others<'a> {
     pub callgrind: Option<&'a Path>,
     /// A Chrome trace of anybody; Python functions in it are joined by file and name.
     pub trace: Option<&'a Path>,
+    /// Exact counts of a coverage build ([`crate::profile::counts`]): entries and iterations, never time.
+    pub counts: Option<&'a Path>,
 }
 
 /// The hot loops of one run.
@@ -160,7 +167,7 @@ pub struct HotLoop {
     pub loop_id: String,
     /// Inclusive share, percent; equals `self_pct` in the rows in parentheses.
     pub time_pct: f64,
-    /// Exact number of times the loop was entered, where a span counts it.
+    /// Exact number of times the loop was entered, where a span or a coverage build counts it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub call_count: Option<u64>,
     /// For people; starts with UNRELIABLE in outputs that are.
@@ -202,6 +209,9 @@ pub struct HotLoop {
     /// HIGH from 10 % self time, MEDIUM from 1 %, LOW below.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub priority: Option<Priority>,
+    /// Why the status: what the compiler made of the loop, or a person's word with its reason.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub evidence: String,
     /// Name of the source.
     pub source: String,
 }
@@ -232,6 +242,9 @@ pub enum HotLoopsError {
         /// What is wrong with it.
         reason: String,
     },
+    /// Counts of a coverage build.
+    #[error("{0}")]
+    Counts(String),
     /// The table could not be written.
     #[error("writing the hot loops: {0}")]
     Write(#[from] std::io::Error),
@@ -274,7 +287,22 @@ pub fn build(inputs: Inputs<'_>) -> Result<HotLoops, HotLoopsError> {
     let all = [sampled, spanned, perf, counted, foreign];
     let mut sources: Vec<Measured> = all.into_iter().flatten().collect();
     let primary = sources.first().ok_or(HotLoopsError::NoSource)?.summary.name.clone();
-    let rows = rows::rows(&mut sources, inputs.inventory, inputs.threshold_pct);
+    let counts = inputs.others.counts.map(|path| exact(path, inputs.inventory)).transpose();
+    let counts = counts.map_err(HotLoopsError::Counts)?.unwrap_or_default();
+    let mut rows = rows::rows(&mut sources, inputs.inventory, inputs.threshold_pct, inputs.register_bits);
+    for row in &mut rows {
+        let Some(known) = counts.get(&row.loop_id) else { continue };
+        row.trip_count = known.trips;
+        match (row.call_count, known.entries) {
+            // spans count the process that was timed, the coverage build a process of its own
+            (Some(spans), Some(counted)) if spans != counted => {
+                let more = format!("the coverage build counts {counted} entries");
+                row.notes = if row.notes.is_empty() { more } else { format!("{}; {more}", row.notes) };
+            }
+            (None, counted) => row.call_count = counted,
+            _ => {}
+        }
+    }
     let id = |&one: &usize| inputs.inventory.loops[one].loop_id.clone();
     let stack = |(loops, amount): (Vec<usize>, f64)| match loops.as_slice() {
         [] => (vec![UNMATCHED.to_owned()], amount),

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use super::{BELOW, HotLoop, Measured, Time, UNMATCHED, interval};
-use crate::inventory::{Inventory, Loop, LoopKind, Priority, Status};
+use crate::evidence::rules;
+use crate::inventory::{Inventory, Loop, LoopKind};
 
 /// Percentage points by which two sources may differ before a row says so.
 const DISAGREEMENT_PCT: f64 = 3.0;
@@ -20,11 +21,17 @@ const ON_GPU: &str =
     "below the threshold here, but repeated inside a loop with most of the time: may matter on a GPU";
 
 /// All rows, source by source. Also writes the two shares in parentheses into each summary.
-pub(super) fn rows(sources: &mut [Measured], inventory: &Inventory, threshold_pct: f64) -> Vec<HotLoop> {
+/// Statuses and priorities follow from the primary source's shares where it saw the loop, else from the row's own.
+pub(super) fn rows(
+    sources: &mut [Measured],
+    inventory: &Inventory,
+    threshold_pct: f64,
+    register_bits: u32,
+) -> Vec<HotLoop> {
     let calls: HashMap<usize, u64> = sources.iter().flat_map(|s| &s.calls).map(|(&i, &n)| (i, n)).collect();
     let mut all = Vec::new();
     for at in 0..sources.len() {
-        let (below, mut rows) = listed(sources, at, inventory, &calls, threshold_pct);
+        let (below, mut rows) = listed(sources, at, inventory, &calls, (threshold_pct, register_bits));
         rows.sort_by(|a, b| {
             b.self_pct
                 .total_cmp(&a.self_pct)
@@ -51,7 +58,7 @@ fn listed(
     at: usize,
     inventory: &Inventory,
     calls: &HashMap<usize, u64>,
-    threshold_pct: f64,
+    (threshold_pct, register_bits): (f64, u32),
 ) -> (f64, Vec<HotLoop>) {
     let source = &sources[at];
     let on_gpu = repeated_in_hot(source, threshold_pct);
@@ -65,6 +72,12 @@ fn listed(
             continue;
         }
         let mut row = row(one, time, source, calls.get(&index).copied());
+        let heat = sources.iter().find_map(|s| heat(s, index)).unwrap_or((row.self_pct, row.time_pct));
+        let (status, evidence) = rules::with_heat(one, heat.0, heat.1, register_bits);
+        row.status = Some(status);
+        row.evidence = evidence;
+        row.priority = Some(rules::priority(heat.0));
+        row.vectorized = rules::vectorized(one, register_bits);
         let others = sources.iter().enumerate().filter(|(i, _)| *i != at).map(|(_, other)| other);
         let mut remarks = notes(&row, threshold_pct, others.filter_map(|other| compared(other, index)));
         if one.kind == LoopKind::Rayon && source.summary.samples.is_some() {
@@ -74,6 +87,16 @@ fn listed(
             remarks.push(ON_GPU.to_owned());
         }
         remarks.extend(source.remarks.get(&index).cloned());
+        if let Some(person) = &one.person {
+            remarks.push(format!(
+                "{} by {} ({}): {}",
+                status.name(),
+                person.name,
+                person.date,
+                person.reason
+            ));
+            remarks.extend(person.doubt.as_ref().map(|doubt| format!("IN DOUBT: {doubt}")));
+        }
         row.notes = remarks.join("; ");
         rows.push(row);
     }
@@ -116,13 +139,10 @@ fn row(one: &Loop, time: Time, source: &Measured, call_count: Option<u64>) -> Ho
         ci_low: bounds.map(|(low, _)| 100.0 * low),
         ci_high: bounds.map(|(_, high)| 100.0 * high),
         trip_count: None,
-        vectorized: match one.status {
-            Status::Vectorized => Some(true),
-            Status::Todo => Some(false),
-            Status::Safe | Status::Uncertain => None,
-        },
-        status: Some(one.status),
-        priority: Some(priority(self_pct)),
+        vectorized: None,
+        status: None,
+        priority: None,
+        evidence: String::new(),
         source: source.summary.name.clone(),
     }
 }
@@ -149,6 +169,7 @@ fn remainder(loop_id: &str, amount: f64, notes: String, source: &Measured) -> Ho
         vectorized: None,
         status: None,
         priority: None,
+        evidence: String::new(),
         source: source.summary.name.clone(),
     }
 }
@@ -161,13 +182,10 @@ fn in_units(amount: f64, source: &Measured) -> (Option<f64>, Option<u64>) {
     }
 }
 
-/// HIGH from 10 % self time, MEDIUM from 1 %.
-fn priority(self_pct: f64) -> Priority {
-    match self_pct {
-        p if p >= 10.0 => Priority::High,
-        p if p >= 1.0 => Priority::Medium,
-        _ => Priority::Low,
-    }
+/// Self and inclusive share of a loop in a source that saw it, percent.
+fn heat(source: &Measured, index: usize) -> Option<(f64, f64)> {
+    let time = source.loops.get(&index)?;
+    Some((percent(time.own, source.total), percent(time.inclusive, source.total)))
 }
 
 /// Another source's name and inclusive share of a loop, if it knows the loop.

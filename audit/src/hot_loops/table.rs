@@ -8,7 +8,7 @@ use super::{HotLoop, HotLoops, HotLoopsError};
 
 /// The columns, in order. The first six are fixed for everybody's scripts; `self%` follows them because the two shares
 /// are read together.
-pub const COLUMNS: [&str; 22] = [
+pub const COLUMNS: [&str; 23] = [
     "module",
     "line",
     "loop_id",
@@ -31,6 +31,7 @@ pub const COLUMNS: [&str; 22] = [
     "reliable",
     "inclusive_events",
     "self_events",
+    "evidence",
 ];
 
 #[derive(Serialize)]
@@ -65,7 +66,7 @@ impl HotLoops {
         Ok(w.write_all(b"\n")?)
     }
 
-    fn cells(&self, row: &HotLoop, reliable: bool) -> [String; 22] {
+    fn cells(&self, row: &HotLoop, reliable: bool) -> [String; 23] {
         let notes = match (reliable, row.notes.as_str()) {
             (true, notes) => notes.to_owned(),
             (false, "") => "UNRELIABLE".to_owned(),
@@ -94,6 +95,7 @@ impl HotLoops {
             reliable.to_string(),
             whole(row.inclusive_events),
             whole(row.self_events),
+            row.evidence.clone(),
         ]
     }
 }

@@ -42,6 +42,7 @@ fn spans(events: &str) -> HotLoops {
         samples: None,
         trace: Some(&path),
         threshold_pct: 1.0,
+        register_bits: 256,
         others: Others::default(),
     })
     .unwrap()
@@ -114,6 +115,7 @@ fn without_a_source_nothing_is_built() {
         samples: None,
         trace: None,
         threshold_pct: 1.0,
+        register_bits: 256,
         others: Others::default(),
     };
     assert!(matches!(build(inputs), Err(HotLoopsError::NoSource)));
@@ -155,6 +157,7 @@ fn sampled(samples: &Samples, trace: Option<&Path>) -> HotLoops {
         samples: Some(&path),
         trace,
         threshold_pct: 1.0,
+        register_bits: 256,
         others: Others::default(),
     })
     .unwrap()
@@ -199,7 +202,7 @@ fn measured(name: &str, inclusive_pct: f64, samples: Option<u64>) -> Measured {
 }
 
 fn notes_of(sources: &mut [Measured]) -> Vec<String> {
-    let rows = rows::rows(sources, &inventory(), 1.0);
+    let rows = rows::rows(sources, &inventory(), 1.0, 256);
     rows.into_iter().filter(|r| r.loop_id == "a.rs::f#1").map(|r| r.notes).collect()
 }
 
@@ -220,7 +223,7 @@ fn a_cold_loop_inside_the_hottest_is_listed_for_gpus() {
     source.loops.insert(2, Time { inclusive: 0.4, own: 0.4 });
     source.stacks = HashMap::from([(vec![1, 0], 0.5), (vec![0], 79.5), (vec![2], 0.4)]);
     source.unmatched = 19.6;
-    let rows = rows::rows(&mut [source], &inventory(), 1.0);
+    let rows = rows::rows(&mut [source], &inventory(), 1.0, 256);
     let of = |id: &str| rows.iter().find(|r| r.loop_id == id);
     assert!(of("a.rs::f#2").unwrap().notes.contains("may matter on a GPU"));
     assert!(of("a.rs::f#3").is_none(), "not inside the hot loop");
@@ -287,4 +290,54 @@ proptest! {
             prop_assert!(row.self_pct <= row.time_pct + 1e-9 && row.time_pct <= 100.0 + 1e-9);
         }
     }
+}
+
+/// The inventory's own statuses (of an earlier day) are `vectorized`, `todo`, `todo`; what counts is evidence, heat and people.
+#[test]
+fn statuses_and_priorities_follow_from_evidence_heat_and_people() {
+    use crate::evidence::{Code, CodeState, Instance};
+    use crate::inventory::{Priority, Status};
+    let instance = |state: CodeState| Instance {
+        function: "f".into(),
+        state,
+        how: None,
+        registers: None,
+        bits: None,
+        lanes: None,
+        element: None,
+        share_pct: None,
+        flops: 0,
+        bytes: 0,
+        reason: None,
+    };
+    let mut listed = inventory();
+    listed.loops[0].status = Status::Uncertain;
+    listed.loops[0].code = Code::of(vec![instance(CodeState::Scalar)], 0, "rustc");
+    listed.loops[1].status = Status::Safe;
+    listed.loops[1].person = Some(
+        serde_json::from_value(serde_json::json!({
+            "name": "A. Person", "reason": "small", "date": "2026-11-21", "instead_of": "todo",
+            "doubt": "the loop was edited since",
+        }))
+        .unwrap(),
+    );
+    listed.loops[2].code = Code::of(vec![instance(CodeState::Vector)], 0, "rustc");
+    let mut samples = measured(SAMPLES, 40.0, Some(100_000));
+    samples.loops.insert(1, Time { inclusive: 20.0, own: 20.0 });
+    samples.loops.insert(2, Time { inclusive: 5.0, own: 0.2 });
+    // another source that sees less of the first loop: one loop has one status, that of the primary source
+    let mut spans = measured(SPANS, 2.0, None);
+    spans.loops.get_mut(&0).unwrap().own = 0.1;
+    let rows = rows::rows(&mut [samples, spans], &listed, 1.0, 256);
+    let of = |id: &str, source: &str| {
+        let row = rows.iter().find(|r| r.loop_id == id && r.source == source).unwrap();
+        (row.status.unwrap(), row.priority.unwrap(), row.vectorized)
+    };
+    let high = Priority::High;
+    assert_eq!(of("a.rs::f#1", SAMPLES), (Status::Todo, high, Some(false)));
+    assert_eq!(of("a.rs::f#1", SPANS), (Status::Todo, high, Some(false)));
+    assert_eq!(of("a.rs::f#2", SAMPLES), (Status::Safe, high, None));
+    assert_eq!(of("a.rs::f#3", SAMPLES), (Status::Todo, Priority::Low, Some(true)), "its time is inside it");
+    let word = &rows.iter().find(|r| r.loop_id == "a.rs::f#2").unwrap().notes;
+    assert!(word.contains("safe by A. Person (2026-11-21): small; IN DOUBT"), "{word}");
 }

@@ -79,6 +79,10 @@ impl Facts {
             *ordinal += 1;
             let (line, column) = text.place(raw.range.start);
             let (end_line, end_column) = text.place(raw.range.end);
+            // the body ends last
+            let body = matches!(raw.kind, LoopKind::For | LoopKind::While | LoopKind::Loop)
+                .then(|| raw.repeated.iter().max_by_key(|r| r.end))
+                .flatten();
             let (status, evidence) = match (raw.safe, safe_file) {
                 (Some(rule), _) => (Status::Safe, rule.to_string()),
                 (None, Some(rule)) => (Status::Safe, rule.to_string()),
@@ -96,6 +100,8 @@ impl Facts {
                 header: shortened(&raw.header, HEADER_LIMIT),
                 function: raw.function,
                 depth,
+                body: body.map(|b| text.place(b.start)),
+                leaves_early: text.bytes.get(raw.range.clone()).is_some_and(leaves_early),
                 trip_count_hint: raw.hint,
                 content_hash: raw.hash,
                 status,
@@ -119,6 +125,13 @@ impl Facts {
         };
         found.into_iter().map(function).collect()
     }
+}
+
+/// Whether words that leave a loop stand in its text. In a comment they count too: what is not sure is not claimed.
+fn leaves_early(source: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(source);
+    let mut words = text.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+    text.contains('?') || words.any(|w| ["break", "return", "goto", "exit", "longjmp", "panic"].contains(&w))
 }
 
 /// Depth of each loop, for loops sorted by start: one more than the loops of the same function that repeat it.

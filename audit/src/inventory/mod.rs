@@ -118,6 +118,12 @@ pub struct Loop {
     /// 1 for a loop that no other loop of its function repeats. What a loop evaluates once (the iterated
     /// expression of a `for`, the initialiser of a C `for`) is not inside it.
     pub depth: u32,
+    /// Where the body of a `for`, `while` or `loop` starts: line and column.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<(u32, u32)>,
+    /// Whether something in it may leave it before its condition does: `break`, `return`, `goto`, `?` stand in its text.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub leaves_early: bool,
     /// How often the body runs per entry, as the header tells: a number, an expression, `≤ expression`.
     pub trip_count_hint: Option<String>,
     /// 32 hex digits over the loop's tokens: whitespace and comments do not count.

@@ -5,7 +5,7 @@ use super::facts::{Facts, ModuleDeclaration, RawFunction, RawLoop, TestFunction}
 use super::macros;
 use super::text::{Text, one_line};
 use super::trips::Trips;
-use super::walk::{Hashes, Next, View, each, first_error, is_comment, walk};
+use super::walk::{self, Hashes, Next, View, each, is_comment, walk};
 use super::{InventoryError, LoopKind};
 use std::ops::Range;
 use tree_sitter::{Node, Parser};
@@ -20,31 +20,15 @@ const HEADER_NODES: usize = 1000;
 
 /// A parser of Rust.
 pub(super) fn parser() -> Result<Parser, InventoryError> {
-    let mut parser = Parser::new();
-    let wrong =
-        |e: tree_sitter::LanguageError| InventoryError::Grammar { language: "rust", reason: e.to_string() };
-    parser.set_language(&tree_sitter_rust::LANGUAGE.into()).map_err(wrong)?;
-    Ok(parser)
+    walk::parser("rust", &tree_sitter_rust::LANGUAGE.into())
 }
 
 /// Everything the inventory wants to know of one file.
 pub(super) fn facts(parser: &mut Parser, text: &Text) -> Facts {
-    let Some(view) = View::parse(parser, "", text.bytes, "", 0) else {
-        let problems = vec![(None, "not read: the parser gave up".to_string())];
-        return Facts { problems, ..Facts::default() };
-    };
-    let mut reader = Reader {
-        parser,
-        text,
-        facts: Facts::default(),
-        scopes: Vec::new(),
-        attributes: Vec::new(),
-        macro_depth: 0,
-    };
-    if let Some(error) = first_error(&view.tree) {
-        let line = text.line(error.start_byte());
-        reader.problem(line, "syntax not understood here; loops inside it may be missing".to_string());
-    }
+    let (view, facts) = walk::whole(parser, text);
+    let Some(view) = view else { return facts };
+    let mut reader =
+        Reader { parser, text, facts, scopes: Vec::new(), attributes: Vec::new(), macro_depth: 0 };
     reader.read(&view, view.tree.root_node());
     reader.facts
 }

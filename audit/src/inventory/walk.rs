@@ -1,9 +1,38 @@
 //! What both languages' walkers need: a parsed text with a fixed shift to the file it came from, tree
 //! traversal without recursion (sources may nest deeper than a stack), and content hashes.
 
+use super::InventoryError;
+use super::facts::Facts;
+use super::text::Text;
 use sha2::{Digest, Sha256};
 use std::ops::Range;
 use tree_sitter::{Node, Parser, Tree, TreeCursor};
+
+/// A parser of a language.
+pub(super) fn parser(
+    language: &'static str,
+    grammar: &tree_sitter::Language,
+) -> Result<Parser, InventoryError> {
+    let mut parser = Parser::new();
+    let wrong = |e: tree_sitter::LanguageError| InventoryError::Grammar { language, reason: e.to_string() };
+    parser.set_language(grammar).map_err(wrong)?;
+    Ok(parser)
+}
+
+/// A whole file, parsed, and the facts to begin with: where its syntax was not understood. No view when the
+/// parser gives up.
+pub(super) fn whole(parser: &mut Parser, text: &Text) -> (Option<View>, Facts) {
+    let Some(view) = View::parse(parser, "", text.bytes, "", 0) else {
+        let problems = vec![(None, "not read: the parser gave up".to_string())];
+        return (None, Facts { problems, ..Facts::default() });
+    };
+    let mut facts = Facts::default();
+    if let Some(error) = first_error(&view.tree) {
+        let what = "syntax not understood here; loops inside it may be missing".to_string();
+        facts.problems.push((Some(text.line(error.start_byte())), what));
+    }
+    (Some(view), facts)
+}
 
 /// A parsed buffer. It is the file itself, or a part of it (same bytes, same length) behind a short prefix
 /// that makes it a whole program; then positions are shifted.
@@ -90,7 +119,7 @@ pub(super) fn each<'t>(root: Node<'t>, mut visit: impl FnMut(Node<'t>) -> Next) 
 }
 
 /// First error of a tree, as a node.
-pub(super) fn first_error(tree: &Tree) -> Option<Node<'_>> {
+fn first_error(tree: &Tree) -> Option<Node<'_>> {
     if !tree.root_node().has_error() {
         return None;
     }

@@ -49,31 +49,41 @@ impl Stage {
     }
 }
 
-/// The files of the bench package: path in it and content. `root` holds the workspace, `args` are those of the case.
+/// What a bench is made of.
+pub struct Recorded<'a> {
+    /// The part of a run that it times.
+    pub stage: Stage,
+    /// The loop.
+    pub loop_id: &'a str,
+    /// The workspace.
+    pub root: &'a Path,
+    /// The case's arguments with the candidate's own, in nanoBragg's words; input files by their names in `inputs/`.
+    pub args: &'a [OsString],
+    /// The candidate's recorded command line.
+    pub command: &'a str,
+    /// A command that shows the loop's share in the bench; `{bench}` stands for the bench's executable.
+    pub profile: &'a str,
+}
+
+/// The files of the bench package: path in it and content.
 #[must_use]
-pub fn files(
-    stage: Stage,
-    loop_id: &str,
-    root: &Path,
-    args: &[OsString],
-    command: &str,
-) -> Vec<(String, String)> {
-    let words: Vec<String> = args.iter().map(|a| a.to_string_lossy().into_owned()).collect();
-    let recorded = serde_json::to_string_pretty(&serde_json::json!({
-        "loop_id": loop_id,
+pub fn files(recorded: &Recorded<'_>) -> Vec<(String, String)> {
+    let words: Vec<String> = recorded.args.iter().map(|a| a.to_string_lossy().into_owned()).collect();
+    let case = serde_json::to_string_pretty(&serde_json::json!({
+        "loop_id": recorded.loop_id,
         "arguments": words,
-        "pasted": case::paste(args),
-        "command": command,
+        "pasted": case::paste(recorded.args),
+        "command": recorded.command,
     }))
     .unwrap_or_default();
     let mut files = vec![
-        ("Cargo.toml".to_string(), manifest(stage, root)),
+        ("Cargo.toml".to_string(), manifest(recorded.stage, recorded.root)),
         ("src/lib.rs".to_string(), "//! Nothing: this package is its bench.\n".to_string()),
-        ("benches/stage.rs".to_string(), source(stage, loop_id, &words, command)),
-        ("inputs/case.json".to_string(), recorded + "\n"),
+        ("benches/stage.rs".to_string(), source(recorded, &words)),
+        ("case.json".to_string(), case + "\n"),
     ];
     // the same versions of everything as the workspace has, so that it builds offline
-    if let Ok(lock) = std::fs::read_to_string(root.join("Cargo.lock")) {
+    if let Ok(lock) = std::fs::read_to_string(recorded.root.join("Cargo.lock")) {
         files.push(("Cargo.lock".to_string(), lock));
     }
     files
@@ -119,26 +129,36 @@ inherits = \"release\"
     )
 }
 
-fn source(stage: Stage, loop_id: &str, words: &[String], command: &str) -> String {
-    let list: Vec<String> = words.iter().map(|w| format!("    {w:?},\n")).collect();
+fn source(recorded: &Recorded<'_>, words: &[String]) -> String {
+    let list = |words: &[String]| words.iter().map(|w| format!("    {w:?},\n")).collect::<String>();
     let head = format!(
         "//! Times {}.\n//!\n//! Made for the loop `{}`.\n\nuse criterion::{{Criterion, criterion_group, criterion_main}};\n",
-        stage.text(),
-        loop_id
+        recorded.stage.text(),
+        recorded.loop_id
     );
-    let arguments = format!("/// The recorded case.\nconst ARGUMENTS: &[&str] = &[\n{}];\n", list.concat());
-    let body = match stage {
-        Stage::Sum => format!("{SUM_USES}\n{arguments}\n{SUM}"),
+    let arguments = format!("/// The recorded case.\nconst ARGUMENTS: &[&str] = &[\n{}];\n", list(words));
+    let body = match recorded.stage {
+        Stage::Sum => format!("{SUM_USES}\n{arguments}\n{SUM}{CORRELATION}"),
         Stage::Run => {
-            format!("use std::ffi::OsString;\n\n{arguments}\n{}", whole("nanobragg::cli::main_with"))
+            format!("{WHOLE_USES}\n{arguments}\n{}{CORRELATION}{FOLDER}", whole("nanobragg::cli::main_with"))
         }
-        Stage::CEngine => {
-            format!("use std::ffi::OsString;\n\n{arguments}\n{}", whole("nanobragg::c_engine::main_with"))
+        Stage::CEngine => format!(
+            "{WHOLE_USES}\n{arguments}\n{}{CORRELATION}{FOLDER}",
+            whole("nanobragg::c_engine::main_with")
+        ),
+        Stage::Process => {
+            let words = shlex::split(recorded.command).unwrap_or_default();
+            let command =
+                format!("/// The recorded command.\nconst COMMAND: &[&str] = &[\n{}];\n", list(&words));
+            format!("{PROCESS_USES}\n{command}\n{PROCESS}{FOLDER}")
         }
-        Stage::Process => format!("use std::process::Command;\n\n{}", process(command)),
     };
+    let profile = format!(
+        "\n/// Prints the command that shows which loops this bench spends its time in.\nfn how_to_profile() {{\n    if let Ok(bench) = std::env::current_exe() {{\n        println!(\"profile it: {{}}\", {:?}.replace(\"{{bench}}\", &bench.display().to_string()));\n    }}\n}}\n",
+        recorded.profile
+    );
     format!(
-        "{head}{body}\ncriterion_group! {{\n    name = benches;\n    config = Criterion::default().sample_size(20);\n    targets = stage\n}}\ncriterion_main!(benches);\n"
+        "{head}{body}{profile}\ncriterion_group! {{\n    name = benches;\n    config = Criterion::default().sample_size(20);\n    targets = stage\n}}\ncriterion_main!(benches);\n"
     )
 }
 
@@ -154,21 +174,32 @@ const LIMIT: f64 = 1e-9;
 fn stage(criterion: &mut Criterion) {
     let words = ARGUMENTS.iter().map(std::ffi::OsString::from).collect();
     let request = parse(words, Request::default(), &Origin::Flag).expect(\"the recorded arguments\");
-    let simulator = Simulator::with_threads(&request.experiment, 1).expect(\"the set-up\");
+    let simulator = Simulator::with(&request.experiment, 1, &request.running.choice).expect(\"the set-up\");
     let [fast, slow] = simulator.size();
     let mut image = vec![0.0f32; fast * slow];
-    // a timing without a verified answer is not a result
-    simulator.render_into(&mut image).expect(\"an image\");
-    let choice = Choice { engine: EngineName::Reference, ..Choice::default() };
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let scalar = Simulator::with(&request.experiment, threads, &choice).expect(\"the set-up\").render();
-    let apart = one_minus_correlation(&image, &scalar);
-    assert!(apart <= LIMIT, \"1 - correlation with the scalar engine is {apart:e}\");
-    println!(\"{fast} x {slow} pixels; 1 - correlation with the scalar engine: {apart:e}\");
+    if !std::env::args().any(|word| word == \"--profile-time\") {
+        verify(&request, &simulator, &mut image);
+    }
     criterion.bench_function(\"stage\", |b| b.iter(|| simulator.render_into(&mut image).expect(\"an image\").elapsed));
 }
 
-/// Half the mean square difference of the standardised images; 0 for equal ones.
+/// A timing without a verified answer is not a result. (Under a profiler it would only be in the way.)
+fn verify(request: &Request, simulator: &Simulator, image: &mut [f32]) {
+    let [fast, slow] = simulator.size();
+    simulator.render_into(image).expect(\"an image\");
+    let choice = Choice { engine: EngineName::Reference, ..Choice::default() };
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let scalar = Simulator::with(&request.experiment, threads, &choice).expect(\"the set-up\").render();
+    let apart = one_minus_correlation(image, &scalar);
+    assert!(apart <= LIMIT, \"1 - correlation with the scalar engine is {apart:e}\");
+    println!(\"{fast} x {slow} pixels; 1 - correlation with the scalar engine: {apart:e}\");
+    how_to_profile();
+}
+";
+
+const CORRELATION: &str = "
+/// Half the mean square difference of the standardised images; 0 for equal ones, NaN (which passes no limit) for others
+/// that cannot be compared.
 fn one_minus_correlation(a: &[f32], b: &[f32]) -> f64 {
     let moments = |v: &[f32]| {
         let n = v.len() as f64;
@@ -176,6 +207,9 @@ fn one_minus_correlation(a: &[f32], b: &[f32]) -> f64 {
         let variance = v.iter().map(|x| (f64::from(*x) - mean).powi(2)).sum::<f64>() / n;
         (mean, variance.sqrt())
     };
+    if a.len() != b.len() {
+        return f64::NAN;
+    }
     if a == b {
         return 0.0;
     }
@@ -185,39 +219,91 @@ fn one_minus_correlation(a: &[f32], b: &[f32]) -> f64 {
 }
 ";
 
+const WHOLE_USES: &str = "use std::ffi::OsString;
+use std::path::PathBuf;
+";
+
+/// A whole run in this process, checked against the scalar engine's image.
 fn whole(function: &str) -> String {
     format!(
-        "fn stage(criterion: &mut Criterion) {{
-    // outputs go to a folder of this process, and away again
-    let folder = std::env::temp_dir().join(format!(\"loop-bench-{{}}\", std::process::id()));
-    std::fs::create_dir_all(&folder).expect(\"a folder for outputs\");
-    std::env::set_current_dir(&folder).expect(\"that folder\");
-    let words: Vec<OsString> = ARGUMENTS.iter().map(OsString::from).collect();
-    assert_eq!({function}(words.clone()), 0, \"the recorded arguments\");
-    criterion.bench_function(\"stage\", |b| b.iter(|| {function}(words.clone())));
+        "/// 1 − correlation with the scalar engine that is still the same answer.
+const LIMIT: f64 = 1e-9;
+
+fn image(path: &str) -> Vec<f32> {{
+    let bytes = std::fs::read(path).expect(\"an image\");
+    bytes.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect()
+}}
+
+fn stage(criterion: &mut Criterion) {{
+    let folder = folder();
+    let words = |more: &[&str]| -> Vec<OsString> {{
+        ARGUMENTS.iter().chain(&[\"-nonoise\", \"-nopgm\", \"-noprogress\"]).chain(more).map(OsString::from).collect()
+    }};
+    let timed = words(&[\"-floatfile\", \"image.bin\"]);
+    if !std::env::args().any(|word| word == \"--profile-time\") {{
+        verify(&timed, words(&[\"-floatfile\", \"scalar.bin\", \"--engine\", \"rust-reference\"]));
+    }}
+    criterion.bench_function(\"stage\", |b| b.iter(|| assert_eq!({function}(timed.clone()), 0)));
     std::env::set_current_dir(\"/\").expect(\"the root folder\");
     std::fs::remove_dir_all(&folder).expect(\"removing the outputs\");
+}}
+
+/// A timing without a verified answer is not a result. (Under a profiler it would only be in the way.)
+fn verify(timed: &[OsString], scalar: Vec<OsString>) {{
+    assert_eq!(nanobragg::cli::main_with(scalar), 0, \"the recorded arguments\");
+    assert_eq!({function}(timed.to_vec()), 0, \"the recorded arguments\");
+    let apart = one_minus_correlation(&image(\"image.bin\"), &image(\"scalar.bin\"));
+    assert!(apart <= LIMIT, \"1 - correlation with the scalar engine is {{apart:e}}\");
+    println!(\"1 - correlation with the scalar engine: {{apart:e}}\");
+    how_to_profile();
 }}
 "
     )
 }
 
-fn process(command: &str) -> String {
-    let words = shlex::split(command).unwrap_or_default();
-    let list: Vec<String> = words.iter().map(|w| format!("    {w:?},\n")).collect();
-    format!(
-        "/// The recorded command.
-const COMMAND: &[&str] = &[\n{}];
+/// A folder with the inputs, which becomes the current one.
+const FOLDER: &str = "
+/// A new folder with copies of the recorded inputs; outputs go there too. It becomes the current one.
+fn folder() -> PathBuf {
+    let folder = std::env::temp_dir().join(format!(\"loop-bench-{}\", std::process::id()));
+    std::fs::create_dir_all(&folder).expect(\"a folder for outputs\");
+    let inputs = std::fs::read_dir(concat!(env!(\"CARGO_MANIFEST_DIR\"), \"/inputs\"));
+    for input in inputs.into_iter().flatten().flatten() {
+        std::fs::copy(input.path(), folder.join(input.file_name())).expect(\"a copy of an input\");
+    }
+    std::env::set_current_dir(&folder).expect(\"that folder\");
+    folder
+}
+";
 
-fn stage(criterion: &mut Criterion) {{
+const PROCESS_USES: &str = "use std::path::PathBuf;
+use std::process::Command;
+";
+
+const PROCESS: &str = "/// Every file of the current folder with its content.
+fn files() -> Vec<(std::ffi::OsString, Vec<u8>)> {
+    let entries = std::fs::read_dir(\".\").into_iter().flatten().flatten();
+    let mut files: Vec<_> =
+        entries.filter_map(|e| Some((e.file_name(), std::fs::read(e.path()).ok()?))).collect();
+    files.sort();
+    files
+}
+
+fn stage(criterion: &mut Criterion) {
+    let folder = folder();
     let run = || Command::new(COMMAND[0]).args(&COMMAND[1..]).output().expect(\"the recorded program\");
     assert!(run().status.success(), \"the recorded command\");
+    let first = files();
+    assert!(run().status.success(), \"the recorded command\");
+    let same = first == files();
+    println!(\"files of two runs are {}\", if same { \"the same, byte for byte\" } else { \"NOT the same\" });
+    println!(\"whether they are right is not known here: `bragg-audit capture` compares them with the reference\");
+    how_to_profile();
     criterion.bench_function(\"stage\", |b| b.iter(run));
-}}
-",
-        list.concat()
-    )
+    std::env::set_current_dir(\"/\").expect(\"the root folder\");
+    std::fs::remove_dir_all(&folder).expect(\"removing the outputs\");
 }
+";
 
 #[cfg(test)]
 mod tests {
@@ -236,11 +322,18 @@ mod tests {
     fn what_is_written_is_rust() {
         let args = ["-N", "5", "-hkl", "a \"b\".hkl"].map(OsString::from);
         for stage in [Stage::Sum, Stage::Run, Stage::CEngine, Stage::Process] {
-            let files = files(stage, "a.rs::f#1", Path::new("/w \"x\""), &args, "prog 'a b' -N 5");
+            let files = files(&Recorded {
+                stage,
+                loop_id: "a.rs::f#1",
+                root: Path::new("/w \"x\""),
+                args: &args,
+                command: "prog 'a b' -N 5",
+                profile: "look at '{bench}'",
+            });
             let find = |name: &str| files.iter().find(|(n, _)| n == name).unwrap().1.clone();
             syn::parse_file(&find("benches/stage.rs")).unwrap_or_else(|e| panic!("{stage:?}: {e}"));
             find("Cargo.toml").parse::<toml::Table>().unwrap();
-            assert!(find("inputs/case.json").contains("a \\\"b\\\".hkl"));
+            assert!(find("case.json").contains("a \\\"b\\\".hkl"));
         }
     }
 }

@@ -103,7 +103,7 @@ fn write(page: &mut String, packet: &Packet<'_>) -> std::fmt::Result {
     }
     writeln!(
         page,
-        "\n## Bench\n\n`bench/` is a package of its own. It times {}, on the recorded case in `bench/inputs/case.json`.\n\n```sh\ncd bench && cargo bench --offline\n```\n",
+        "\n## Bench\n\n`bench/` is a package of its own. It times {}, on the recorded case in `bench/case.json`, with its input files in `bench/inputs/`, and checks the answer first.\n\n`commands.txt` beside this folder has the command: it copies the package first, because cargo writes into it and a stamp is not to be changed.\n",
         packet.stage.text()
     )?;
     writeln!(page, "## Accepted when all of these succeed, in this order\n\n```sh")?;

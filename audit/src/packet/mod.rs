@@ -4,6 +4,6 @@ mod bench;
 mod design;
 mod roofline;
 
-pub use bench::{Stage, files as bench_files};
+pub use bench::{Recorded, Stage, files as bench_files};
 pub use design::{Packet, design};
 pub use roofline::{Machine, Roofline};

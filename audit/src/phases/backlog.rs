@@ -5,7 +5,7 @@ use super::{Context, Done, PhaseVerdict, VERDICT_SCHEMA, checklist, inventory};
 use crate::backlog::{self, Backlog};
 use crate::capture::model::Capture;
 use crate::cli::BacklogArgs;
-use crate::exit::{AuditError, Result};
+use crate::exit::Result;
 use crate::gates::Verdict;
 use crate::hot_loops::HotLoops;
 use crate::inventory::Inventory;
@@ -37,12 +37,7 @@ pub fn backlog(ctx: &Context, args: &BacklogArgs, outdir: Option<&Path>) -> Resu
     if before.parents.is_empty() {
         return not_gated(ctx, args, &before, &b2, &flags, outdir);
     }
-    let parent = |phase: &str| {
-        before.parents.iter().find(|p| p.phase == phase).cloned().ok_or_else(|| {
-            AuditError::failed(b2.join("verdict.json").display(), format!("names no parent of phase {phase}"))
-        })
-    };
-    let (b1, a) = (parent("b1")?, parent("a")?);
+    let (b1, a) = (before.parent("b1", &b2)?, before.parent("a", &b2)?);
     for p in [&b1, &a] {
         match stamp::parent(&p.phase, &p.path) {
             Ok(now) if now.checksums_sha256 == p.checksums_sha256 => {}

@@ -10,6 +10,7 @@ use clap::{Args, ValueEnum};
 
 use super::hot_loops::{marked, ranked, sources};
 use super::{Context, PhaseVerdict, VERDICT_SCHEMA, inventory};
+use crate::evidence::{Record, overrides};
 use crate::exit::{AuditError, Result};
 use crate::gates::Verdict;
 use crate::hot_loops::{self, HotLoops, Inputs, Others};
@@ -34,6 +35,9 @@ pub struct OthersArgs {
     /// What callgrind wrote, best with --dump-instr=yes
     #[arg(long, value_name = "FILE", help_heading = "Profiles of others (not gated)")]
     pub callgrind: Option<PathBuf>,
+    /// Exact counts of a coverage build beside one of the profiles: what `llvm-cov export` or `gcov --json-format -b` printed
+    #[arg(long, value_name = "FILE", help_heading = "Profiles of others (not gated)")]
+    pub counts: Option<PathBuf>,
     /// Profile this program, which has to have debug information (-g); its arguments come after `--`
     #[arg(long, value_name = "PROGRAM", help_heading = "Profiles of others (not gated)")]
     pub program: Option<PathBuf>,
@@ -77,7 +81,9 @@ Examples:
   bragg-audit hot-loops --trace torch_trace.json --inventory ~/project/src
   bragg-audit hot-loops --program ~/nanoBragg/nanoBragg --inventory ~/nanoBragg -- -lambda 1 -cell 50 60 70 90 90 90 -default_F 100 -N 5
   valgrind --tool=callgrind --dump-instr=yes --callgrind-out-file=prog.callgrind ./prog
-  bragg-audit hot-loops --callgrind prog.callgrind --inventory src";
+  bragg-audit hot-loops --callgrind prog.callgrind --inventory src
+  gcc --coverage -O0 prog.c -o prog-counted && ./prog-counted && gcov --json-format -b --stdout *.gcda > counts.json
+  bragg-audit hot-loops --program ./prog --counts counts.json --inventory src";
 
 impl OthersArgs {
     /// Whether any is given.
@@ -87,6 +93,7 @@ impl OthersArgs {
             || self.perf_script.is_some()
             || self.callgrind.is_some()
             || self.program.is_some()
+            || self.counts.is_some()
     }
 }
 
@@ -115,7 +122,7 @@ pub fn foreign(
             "hot-loops: profiles of others need --inventory: the directory of the program's sources, a loop_inventory.json, or an inventory's stamp",
         ));
     };
-    for file in [&args.trace, &args.perf_script, &args.callgrind].into_iter().flatten() {
+    for file in [&args.trace, &args.perf_script, &args.callgrind, &args.counts].into_iter().flatten() {
         if !file.is_file() {
             return Err(AuditError::usage(format!("hot-loops: {}: no such file", file.display())));
         }
@@ -136,8 +143,16 @@ pub fn foreign(
         perf_script: perf_script.as_deref(),
         callgrind: callgrind.as_deref(),
         trace: args.trace.as_deref(),
+        counts: args.counts.as_deref(),
     };
-    let inputs = Inputs { inventory: &inventory, samples: None, trace: None, others, threshold_pct };
+    let inputs = Inputs {
+        inventory: &inventory,
+        samples: None,
+        trace: None,
+        others,
+        threshold_pct,
+        register_bits: super::register_bits(ctx),
+    };
     let hot = hot_loops::build(inputs).map_err(|e| AuditError::usage(format!("hot-loops: {e}")))?;
     drop(progress);
     let kept =
@@ -145,7 +160,7 @@ pub fn foreign(
     write(ctx, outdir, hot, &inventory, kept.as_deref().unwrap_or(&[]))
 }
 
-/// A stamp's, a file's, or a fresh one of a directory.
+/// A stamp's, a file's, or a fresh one of a directory, with what is known about it: evidence kept there, people's words.
 fn read_inventory(given: &Path) -> Result<Inventory> {
     let usage =
         |e: &dyn std::fmt::Display| AuditError::usage(format!("--inventory {}: {e}", given.display()));
@@ -156,7 +171,11 @@ fn read_inventory(given: &Path) -> Result<Inventory> {
         return Inventory::read_json(&given.join(inventory::FILE)).map_err(|e| usage(&e));
     }
     let root = given.canonicalize().map_err(|e| usage(&e))?;
-    let inventory = Inventory::scan(&root, &[]).map_err(|e| usage(&e))?;
+    let mut inventory = Inventory::scan(&root, &[]).map_err(|e| usage(&e))?;
+    if let Some(record) = Record::read(&root) {
+        record.attach(&mut inventory, &root);
+    }
+    overrides::apply(&mut inventory, &root.join(overrides::FILE)).map_err(AuditError::usage)?;
     if inventory.loops.is_empty() {
         return Err(usage(&"no loops in it: name the directory of the program's Rust, C or Python sources"));
     }

@@ -77,6 +77,7 @@ pub fn hot_loops(ctx: &Context, args: &HotLoopsArgs, outdir: Option<&Path>) -> R
         trace: ours,
         others: Others { trace: theirs, ..Others::default() },
         threshold_pct: args.threshold,
+        register_bits: super::register_bits(ctx),
     };
     let hot = hot_loops::build(inputs).map_err(|e| AuditError::failed("joining profile and inventory", e))?;
     drop(progress);
@@ -342,7 +343,13 @@ pub(super) fn sources(hot: &HotLoops) -> String {
         .sources
         .iter()
         .map(|s| {
-            let lost = [s.dropped, s.lost, s.cut_stacks].into_iter().flatten().reduce(|a, b| a + b);
+            let lost = [s.dropped, s.lost].into_iter().flatten().reduce(|a, b| a + b);
+            let cut = match (s.cut_stacks, s.samples) {
+                (Some(cut), Some(all)) if all > 0 => {
+                    format!("{cut} ({:.2} %)", 100.0 * cut as f64 / all as f64)
+                }
+                (cut, _) => count(cut),
+            };
             vec![
                 s.name.clone(),
                 s.method.clone(),
@@ -350,6 +357,7 @@ pub(super) fn sources(hot: &HotLoops) -> String {
                 count(s.samples.or(s.spans)),
                 count(s.idle_samples),
                 count(lost),
+                cut,
                 format!("{:.2} %", s.unmatched_pct),
             ]
         })
@@ -361,7 +369,8 @@ pub(super) fn sources(hot: &HotLoops) -> String {
             "thread time of the render",
             "samples or spans",
             "idle",
-            "dropped, lost or cut",
+            "dropped or lost",
+            "stacks without their outer frames",
             "matched to no loop",
         ],
         &rows,

@@ -86,8 +86,7 @@ pub fn inventory(ctx: &Context, args: &InventoryArgs, outdir: Option<&Path>) -> 
     }
     overrides::apply(&mut inventory, &file).map_err(AuditError::usage)?;
     if let Some(stamp) = &args.heat {
-        let bits = crate::backlog::Vectors::of(&ctx.environment.cpu_features, "f64").bits;
-        heat(&mut inventory, stamp, bits)?;
+        heat(&mut inventory, stamp, super::register_bits(ctx))?;
     }
     drop(progress);
     // what changed since an earlier inventory
@@ -174,11 +173,11 @@ fn heat(inventory: &mut Inventory, stamp: &Path, register_bits: u32) -> Result<(
         .iter()
         .find(|p| p.phase == "a")
         .and_then(|p| Inventory::read_json(&p.path.join(FILE)).ok());
-    let shares: HashMap<&str, f64> = hot
+    let shares: HashMap<&str, (f64, f64)> = hot
         .rows
         .iter()
         .filter(|r| r.source == hot.primary)
-        .map(|r| (r.loop_id.as_str(), r.self_pct))
+        .map(|r| (r.loop_id.as_str(), (r.self_pct, r.time_pct)))
         .collect();
     for one in &mut inventory.loops {
         let then = old.as_ref().and_then(|o| o.by_id(&one.loop_id));
@@ -188,11 +187,12 @@ fn heat(inventory: &mut Inventory, stamp: &Path, register_bits: u32) -> Result<(
         }
         // a loop without a row is below the table's threshold of inclusive time, and so of self time
         let measured_here = inventory_covers(&hot, one);
-        let Some(share) = shares.get(one.loop_id.as_str()).copied().or(measured_here.then_some(0.0)) else {
+        let found = shares.get(one.loop_id.as_str()).copied();
+        let Some((own, whole)) = found.or(measured_here.then_some((0.0, 0.0))) else {
             continue;
         };
-        one.priority = Some(rules::priority(share));
-        (one.status, one.evidence) = rules::with_heat(one, share, register_bits);
+        one.priority = Some(rules::priority(own));
+        (one.status, one.evidence) = rules::with_heat(one, own, whole, register_bits);
     }
     Ok(())
 }

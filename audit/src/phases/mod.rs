@@ -22,7 +22,7 @@ pub mod trace_top;
 
 use crate::config::Config;
 use crate::environment::Environment;
-use crate::exit::{Exit, Result};
+use crate::exit::{AuditError, Exit, Result};
 use crate::gates::{self, Gate, Loosened, Outcome, Verdict};
 use crate::ledger;
 use crate::stamp::{self, Parent, Place, Writer};
@@ -44,8 +44,7 @@ impl GateArgs {
     /// # Errors
     /// A change that makes no sense or has no reason (usage).
     pub fn over(&self, gates: &[Gate]) -> Result<Vec<Gate>> {
-        gates::with_words(gates, &self.gates)
-            .map_err(|e| crate::exit::AuditError::usage(format!("--gate: {e}")))
+        gates::with_words(gates, &self.gates).map_err(|e| AuditError::usage(format!("--gate: {e}")))
     }
 }
 
@@ -75,7 +74,7 @@ pub const VERDICT_SCHEMA: &str = "bragg-audit/verdict/1";
 pub struct PhaseVerdict {
     /// The form of this record.
     pub schema: String,
-    /// `a`, `b1`, `b2` or `b3`.
+    /// `a`, `b1`, `b2`, `b3`, `c` or `d`.
     pub phase: String,
     /// The stamp's name.
     pub stamp: String,
@@ -236,6 +235,26 @@ impl Context {
         };
         ledger::append(&self.ledger(), &line)
     }
+}
+
+impl PhaseVerdict {
+    /// The stamp of `phase` that `stamp`, whose verdict this is, was made from.
+    ///
+    /// # Errors
+    /// When it names none.
+    pub fn parent(&self, phase: &str, stamp: &Path) -> Result<Parent> {
+        self.parents.iter().find(|p| p.phase == phase).cloned().ok_or_else(|| {
+            AuditError::failed(
+                stamp.join("verdict.json").display(),
+                format!("names no parent of phase {}", phase.to_uppercase()),
+            )
+        })
+    }
+}
+
+/// Bits of the widest vector registers of this machine.
+fn register_bits(ctx: &Context) -> u32 {
+    crate::backlog::Vectors::of(&ctx.environment.cpu_features, "f64").bits
 }
 
 /// What a stamp has, and what of `expected` it lacks, for the checklist in `summary.md`.

@@ -9,16 +9,20 @@ use crate::exit::{AuditError, Result};
 use crate::gates::Verdict;
 use crate::hot_loops::HotLoops;
 use crate::inventory::{Inventory, Loop};
-use crate::packet::{self, Machine, Packet, Stage};
+use crate::packet::{self, Machine, Packet, Recorded, Stage};
 use crate::report::summary::{Summary, summary};
 use crate::stamp;
 use clap::Args;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// Lines of a loop's function that are shown at most.
 const EXCERPT: u32 = 160;
 /// Calls that are listed at most.
 const CALLERS: usize = 20;
+
+/// The bench renders with our library, whose words are nanoBragg's.
+const SIZE: [&str; 2] = ["-detpixels", "{size}"];
 
 /// What `packet` takes.
 #[derive(Debug, Args)]
@@ -54,14 +58,9 @@ pub fn packet(ctx: &Context, args: &PacketArgs) -> Result<Done> {
         &format!("bragg-audit backlog{flags}"),
     )?;
     let above: PhaseVerdict = stamp::read_json(&b3, "verdict.json")?;
-    let parent_of = |verdict: &PhaseVerdict, phase: &str, at: &Path| {
-        verdict.parents.iter().find(|p| p.phase == phase).map(|p| p.path.clone()).ok_or_else(|| {
-            AuditError::failed(at.join("verdict.json").display(), format!("names no parent of phase {phase}"))
-        })
-    };
-    let b2 = parent_of(&above, "b2", &b3)?;
+    let b2 = above.parent("b2", &b3)?.path;
     let before: PhaseVerdict = stamp::read_json(&b2, "verdict.json")?;
-    let (b1, a) = (parent_of(&before, "b1", &b2)?, parent_of(&before, "a", &b2)?);
+    let (b1, a) = (before.parent("b1", &b2)?.path, before.parent("a", &b2)?.path);
     let mut obstacles = Vec::new();
     if !above.reliable {
         let what = "the backlog is UNRELIABLE: a gate before it was overridden".to_string();
@@ -92,17 +91,8 @@ pub fn packet(ctx: &Context, args: &PacketArgs) -> Result<Done> {
     let found = chosen(&args.loop_id, &ranked, &listed)?;
     let candidate = ranked.candidates.iter().find(|c| c.loop_id == found.loop_id);
     let row = hot.rows.iter().find(|r| r.source == hot.primary && r.loop_id == found.loop_id);
-    let words = case::split_words("the capture's arguments", &record.args)?;
-    let largest = record.sizes.iter().max_by_key(|z| z.numbers.pixels);
-    let inputs = Case::new(&record.case, words.clone());
-    let sized = inputs.as_ref().map(|c| c.sized(largest.filter(|z| z.sized).map(|z| z.numbers.size)));
-    // the bench renders with our library, whose words are nanoBragg's
-    let case_args = sized.map_or(words, |c| c.words(&c.args, &["-detpixels".into(), "{size}".into()]));
-    let mut stage = Stage::of(&found.module, found.language);
-    if stage == Stage::Sum && inputs.is_ok_and(|c| !c.inputs.is_empty()) {
-        // the library reads input files only on its way through a whole run
-        stage = Stage::Run;
-    }
+    let stage = Stage::of(&found.module, found.language);
+    let inputs = inputs(&record, stage)?;
     let wide = Vectors::of(&ctx.environment.cpu_features, "f64");
     let acceptance = candidate.map_or_else(
         || vec!["scripts/test".to_string(), format!("bragg-audit run{flags}")],
@@ -121,18 +111,31 @@ pub fn packet(ctx: &Context, args: &PacketArgs) -> Result<Done> {
         machine: Machine::measure(wide.lanes, &wide.instruction_set),
         risks: backlog::risks(found, &Speedup::expected(found, &vectors)),
         acceptance: acceptance.clone(),
-        stage,
+        stage: inputs.stage,
         reliable,
     });
     writer.write(&format!("{folder}/{}", marked("design.md", reliable)), text)?;
-    let command = record.engine_commands.first().cloned().unwrap_or_default();
-    for (name, content) in packet::bench_files(stage, &found.loop_id, &ctx.root, &case_args, &command) {
+    let command = candidates_command(&record);
+    let sources = case::paste(&[ctx.root.join(source_folder(&found.module)).into_os_string()]);
+    let recorded = Recorded {
+        stage: inputs.stage,
+        loop_id: &found.loop_id,
+        root: &ctx.root,
+        args: &inputs.args,
+        command: &command,
+        profile: &format!(
+            "bragg-audit hot-loops --program '{{bench}}' --inventory {sources} -- --bench --profile-time 5"
+        ),
+    };
+    for (name, content) in packet::bench_files(&recorded) {
         writer.write(&format!("{folder}/bench/{name}"), content)?;
     }
+    for (name, path) in &inputs.files {
+        writer.take(&format!("{folder}/bench/inputs/{name}"), path)?;
+    }
+    let stage = inputs.stage;
     let place = args.outdir.clone().unwrap_or_else(|| ctx.phase_dir("c").join(&writer.name));
-    let bench = case::paste(&[place.join(&folder).join("bench/Cargo.toml").into_os_string()]);
-    let target = case::paste(&[ctx.root.join("target").into_os_string()]);
-    let bench = format!("CARGO_TARGET_DIR={target} cargo bench --offline --manifest-path {bench}");
+    let bench = bench_command(&ctx.root, &place.join(&folder).join("bench"), &folder);
     let mut commands = vec![bench.clone()];
     commands.extend(acceptance);
     let line = format!("packet of `{}`: {}", found.loop_id, stage.text());
@@ -179,6 +182,80 @@ pub fn packet(ctx: &Context, args: &PacketArgs) -> Result<Done> {
     let done = Done { phase: "c".into(), stamp: writer.finish()?, verdict: Verdict::Pass, line };
     ctx.record(&done, None)?;
     Ok(done)
+}
+
+/// What a bench runs on.
+struct Inputs {
+    stage: Stage,
+    args: Vec<OsString>,
+    /// Name in the bench's folder of inputs, and where the file is.
+    files: Vec<(String, PathBuf)>,
+    /// Holds copies under the names that the arguments use.
+    _copies: tempfile::TempDir,
+}
+
+/// The recorded case at its largest size, in nanoBragg's words, with copies of its files.
+fn inputs(record: &Capture, stage: Stage) -> Result<Inputs> {
+    let mut words = case::split_words("the capture's arguments", &record.args)?;
+    let largest = record.sizes.iter().max_by_key(|z| z.numbers.pixels);
+    let size = largest.filter(|z| z.sized).map(|z| z.numbers.size);
+    let folder = tempfile::tempdir().map_err(|e| AuditError::failed("a temporary folder", e))?;
+    let case = Case::new(&record.case, words.clone());
+    let mut stage = stage;
+    if let Ok(case) = &case {
+        // the library reads input files only on its way through a whole run
+        if stage == Stage::Sum && !case.inputs.is_empty() {
+            stage = Stage::Run;
+        }
+        words = case.sized(size).words(&case.install_inputs(folder.path())?.0, &SIZE.map(String::from));
+    } else if stage != Stage::Process {
+        return Err(case
+            .err()
+            .unwrap_or_else(|| AuditError::usage("packet: the recorded case is not readable")));
+    }
+    if stage != Stage::CEngine {
+        let own = match record.candidate.name.as_str() {
+            "rust-f32" => "--dtype f32",
+            "rust-reference" => "--engine rust-reference",
+            _ => "",
+        };
+        words.extend(case::split_words("the candidate's arguments", own)?);
+        words.extend(case::split_words("the candidate's arguments", &record.candidate_args)?);
+    }
+    let entries = std::fs::read_dir(folder.path()).into_iter().flatten().flatten();
+    let mut files: Vec<(String, PathBuf)> =
+        entries.map(|e| (e.file_name().to_string_lossy().into_owned(), e.path())).collect();
+    files.sort();
+    Ok(Inputs { stage, args: words, files, _copies: folder })
+}
+
+/// How to run a bench: on a copy, because cargo writes into the package (its lock file), and a stamp is not to be changed.
+fn bench_command(root: &Path, bench: &Path, name: &str) -> String {
+    let copy = root.join("target/loop-bench").join(name);
+    let pasted = |path: &Path| case::paste(&[path.as_os_str().to_owned()]);
+    format!(
+        "mkdir -p {copy} && cp -r {from} {copy} && CARGO_TARGET_DIR={target} cargo bench --offline --manifest-path {manifest}",
+        from = pasted(&bench.join(".")),
+        target = pasted(&root.join("target")),
+        manifest = pasted(&copy.join("Cargo.toml")),
+        copy = pasted(&copy),
+    )
+}
+
+/// The candidate's command line of the first round: the reference's comes before it.
+fn candidates_command(record: &Capture) -> String {
+    let program = case::paste(&[record.candidate.program.clone().into_os_string()]);
+    let built_in = format!("{program} __engine {} ", record.candidate.name.split('-').next().unwrap_or(""));
+    let with = |start: &str| record.engine_commands.iter().find(|c| c.starts_with(start)).cloned();
+    with(&built_in).or_else(|| with(&program)).unwrap_or_default()
+}
+
+/// The folder of the sources that a module belongs to.
+fn source_folder(module: &str) -> &str {
+    module.split_once("/src/").map_or_else(
+        || Path::new(module).parent().and_then(Path::to_str).unwrap_or("."),
+        |(package, _)| package,
+    )
 }
 
 /// The loop that is meant by an id or a rank.

@@ -8,8 +8,6 @@ use std::collections::HashMap;
 use std::io::BufRead;
 use std::path::Path;
 
-/// Longest line that is read; longer ones are skipped.
-const LONGEST: u64 = 1 << 16;
 /// Distinct positions that are kept.
 const MOST: usize = 50_000_000;
 
@@ -117,39 +115,13 @@ impl Callgrind {
     ///
     /// # Errors
     /// Those of `from`.
-    pub fn parse(mut from: impl BufRead) -> std::io::Result<Option<Callgrind>> {
+    pub fn parse(from: impl BufRead) -> std::io::Result<Option<Callgrind>> {
         let mut reader = Reader::default();
-        let mut line = Vec::new();
-        loop {
-            line.clear();
-            if std::io::Read::take(&mut from, LONGEST).read_until(b'\n', &mut line)? == 0 {
-                break;
-            }
-            if line.last() != Some(&b'\n') && line.len() as u64 == LONGEST {
-                reader.found.skipped += 1;
-                skip_line(&mut from)?;
-                continue;
-            }
-            let text = String::from_utf8_lossy(&line);
-            if reader.line(text.trim()).is_none() {
-                reader.found.skipped += 1;
-            }
-        }
+        let left_out = super::lines::each(from, |line| {
+            reader.found.skipped += u64::from(reader.line(line.trim()).is_none());
+        })?;
+        reader.found.skipped += left_out;
         Ok(reader.finish())
-    }
-}
-
-fn skip_line(from: &mut impl BufRead) -> std::io::Result<()> {
-    loop {
-        let buffer = from.fill_buf()?;
-        let (used, done) = match memchr::memchr(b'\n', buffer) {
-            Some(at) => (at + 1, true),
-            None => (buffer.len(), buffer.is_empty()),
-        };
-        from.consume(used);
-        if done {
-            return Ok(());
-        }
     }
 }
 

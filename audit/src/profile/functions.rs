@@ -143,11 +143,36 @@ impl Functions {
 /// was, and would make a stack of its own of every way to split it.
 const PLUMBING: &str = "[runtime]";
 
+/// What rayon and the standard library call their own frames where they were inlined, without a path.
+const INLINED: [&str; 17] = [
+    "main_loop",
+    "wait_until",
+    "wait_until_cold",
+    "wait_until_out_of_work",
+    "execute",
+    "call_once",
+    "call_once_force",
+    "in_worker",
+    "in_worker_cold",
+    "run_inline",
+    "join_context",
+    "bridge",
+    "bridge_producer_consumer",
+    "fold_with",
+    "consume_iter",
+    "with_producer",
+    "drive_unindexed",
+];
+
 fn is_plumbing(name: &str) -> bool {
     // frames that were inlined have no path of their own, but their type arguments name rayon and the unwinder
     let anywhere = ["rayon", "core::panic", "std::thread", "std::rt"];
     let first = ["core::", "std::", "alloc::", "__rust", "_start", "__libc_start", "start_thread", "clone"];
     let bare = name.trim_start_matches(['<', '&', '(']);
+    let short = bare.split('<').next().unwrap_or(bare);
+    if INLINED.contains(&short) {
+        return true;
+    }
     anywhere.iter().any(|part| name.contains(part)) || first.iter().any(|start| bare.starts_with(start))
 }
 
@@ -185,6 +210,12 @@ mod tests {
             functions.add(stack.concat(), 1, Some("render"));
         }
         assert_eq!(functions.stacks, BTreeMap::from([("[runtime];main;[runtime];render".to_owned(), 2)]));
+    }
+
+    #[test]
+    fn frames_that_were_inlined_have_short_names() {
+        assert!(is_plumbing("main_loop") && is_plumbing("execute<rayon_core::job::StackJob<A>>"));
+        assert!(!is_plumbing("execute_order") && !is_plumbing("nanobragg::engine::render"));
     }
 
     #[test]

@@ -10,7 +10,9 @@
 
 pub mod callgrind;
 pub mod chrome;
+pub mod counts;
 pub mod functions;
+mod lines;
 pub mod perf_script;
 pub mod python;
 pub mod sampler;

@@ -8,8 +8,6 @@ use std::collections::HashMap;
 use std::io::BufRead;
 use std::path::Path;
 
-/// Longest line that is read.
-const LONGEST: u64 = 1 << 16;
 /// Frames of one stack that are kept.
 const DEEPEST: usize = 1024;
 /// Distinct stacks that are kept.
@@ -69,16 +67,10 @@ impl PerfScript {
     ///
     /// # Errors
     /// Those of `from`.
-    pub fn parse(mut from: impl BufRead) -> std::io::Result<Option<PerfScript>> {
+    pub fn parse(from: impl BufRead) -> std::io::Result<Option<PerfScript>> {
         let mut reader = Reader::default();
-        let mut line = Vec::new();
-        loop {
-            line.clear();
-            if std::io::Read::take(&mut from, LONGEST).read_until(b'\n', &mut line)? == 0 {
-                break;
-            }
-            reader.line(String::from_utf8_lossy(&line).trim_end());
-        }
+        let left_out = super::lines::each(from, |line| reader.line(line))?;
+        reader.found.skipped += left_out;
         reader.close();
         let Reader { mut found, stacks, threads, .. } = reader;
         found.threads = threads.len() as u64;

@@ -11,8 +11,8 @@ const WIDTH: f64 = 1200.0;
 const ROW: f64 = 18.0;
 /// Room above the rows, pixels.
 const HEAD: f64 = 44.0;
-/// Width of a letter of the font, pixels.
-const LETTER: f64 = 6.6;
+/// Width of a letter of the font, pixels, with a little to spare: fonts differ.
+const LETTER: f64 = 6.8;
 /// What is narrower is not drawn, pixels.
 const NARROWEST: f64 = 0.25;
 /// Deeper rows are not drawn.
@@ -88,6 +88,7 @@ pub(super) fn rectangle(out: &mut String, x: f64, y: f64, width: f64, name: &str
         colour(name)
     );
     let letters = ((width - 6.0) / LETTER).max(0.0) as usize;
+    let name = &plain(name);
     if letters >= 3 {
         // the end of a long name says more than its start
         let length = name.chars().count();
@@ -101,12 +102,32 @@ pub(super) fn rectangle(out: &mut String, x: f64, y: f64, width: f64, name: &str
     out.push_str("</g>\n");
 }
 
+/// A function's name without its type arguments, which would fill the box: `fold<…>` is `fold`. The title has them.
+fn plain(name: &str) -> String {
+    let (mut kept, mut depth) = (String::with_capacity(name.len()), 0u32);
+    let mut before = ' ';
+    for letter in name.chars() {
+        // the bracket of `<T as Trait>::f` belongs to the name
+        let opens = letter == '<' && (depth > 0 || before.is_alphanumeric() || "_:}".contains(before));
+        match letter {
+            _ if opens => depth += 1,
+            // an arrow ends nothing
+            '>' if depth > 0 && before != '-' => depth -= 1,
+            _ if depth > 0 => {}
+            _ => kept.push(letter),
+        }
+        before = letter;
+    }
+    if depth > 0 { name.to_owned() } else { kept }
+}
+
 /// A warm colour that depends on the name alone.
 fn colour(name: &str) -> String {
     let hash =
         name.bytes().fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
-    let (hue, light) = (10 + hash % 45, 62 + (hash >> 8) % 16);
-    format!("hsl({hue},85%,{light}%)")
+    // red to yellow, light enough for black letters; in numbers that every renderer of SVG knows (not all know `hsl`)
+    let (green, blue) = (130 + hash % 95, 70 + (hash >> 8) % 70);
+    format!("#{:02x}{green:02x}{blue:02x}", 240 + (hash >> 16) % 16)
 }
 
 pub(super) fn escaped(text: &str) -> String {
@@ -117,7 +138,8 @@ pub(super) fn escaped(text: &str) -> String {
             '<' => safe.push_str("&lt;"),
             '>' => safe.push_str("&gt;"),
             '"' => safe.push_str("&quot;"),
-            c if c.is_control() => safe.push(' '),
+            // no XML may hold these
+            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => safe.push(' '),
             c => safe.push(c),
         }
     }
@@ -166,6 +188,31 @@ mod tests {
             ]
         );
         assert!(svg.contains("120 samples in all") && svg.ends_with("</svg>\n"), "{svg}");
+    }
+
+    #[test]
+    fn any_name_makes_well_formed_xml() {
+        let names: Vec<String> =
+            (0..0x1_0000u32).step_by(7).filter_map(char::from_u32).map(String::from).collect();
+        let odd = ["<&>\"'", "]]>", "<!--", "a\0b", "\u{fffe}\u{ffff}", "é\u{1f600}", "&amp;", ""];
+        let stacks =
+            odd.iter().copied().chain(names.iter().map(String::as_str)).map(|n| (vec!["main", n], 300.0));
+        let svg = flame_graph("<title> & \"quotes\"", "<unit>", stacks);
+        let read = roxmltree::Document::parse(&svg).unwrap();
+        let titles = read.descendants().filter(|n| n.has_tag_name("title")).count();
+        assert!(read.root_element().has_tag_name(("http://www.w3.org/2000/svg", "svg")));
+        assert_eq!(titles, svg.matches("<title>").count());
+        assert!(titles > odd.len());
+    }
+
+    #[test]
+    fn letters_stay_in_their_boxes_and_type_arguments_in_the_title() {
+        assert_eq!(plain("fold<Iter<u8>, fn(A) -> B>::{closure#0}<T>"), "fold::{closure#0}");
+        assert_eq!(plain("<A as Trait<B>>::f"), "<A as Trait>::f");
+        assert_eq!((plain("a<b"), plain("operator->")), ("a<b".into(), "operator->".into()));
+        let svg = flame_graph("t", "samples", [(vec!["main", "fold<core::iter::Iter<u8>>"], 9.0)]);
+        assert!(svg.contains(">fold</text>") && svg.contains("<title>fold&lt;core::iter"), "{svg}");
+        assert!(svg.contains("fill=\"#f") && !svg.contains("hsl"), "{svg}");
     }
 
     #[test]

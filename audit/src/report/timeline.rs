@@ -135,6 +135,7 @@ mod tests {
         ] {
             assert!(svg.contains(part), "{part}: {svg}");
         }
+        roxmltree::Document::parse(&svg).unwrap();
     }
 
     #[test]

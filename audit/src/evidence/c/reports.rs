@@ -16,9 +16,11 @@ impl Style {
     pub(super) fn options(self) -> &'static [&'static str] {
         match self {
             Self::Gcc => &["-fopt-info-vec-all"],
-            Self::Clang => {
-                &["-Rpass=loop-vectorize", "-Rpass-missed=loop-vectorize", "-Rpass-analysis=loop-vectorize"]
-            }
+            Self::Clang => &[
+                "-Rpass=loop-vectorize|slp-vectorizer",
+                "-Rpass-missed=loop-vectorize",
+                "-Rpass-analysis=loop-vectorize",
+            ],
         }
     }
 }
@@ -119,6 +121,8 @@ impl Verdicts {
                 }
                 _ => said.scalar += 1,
             }
+        } else if text.contains("SLP vectorized") {
+            said.block = said.block.max(Some(0));
         } else if let Some((_, reason)) = text.split_once("loop not vectorized: ") {
             said.reason.get_or_insert_with(|| reason.to_string());
             if remark.text.contains("-Rpass-missed") {
@@ -126,6 +130,25 @@ impl Verdicts {
             }
         } else if text.contains("loop not vectorized") {
             said.scalar += 1;
+        }
+    }
+
+    /// Clang says nothing of loops around loops: it does not try to make vectors of them.
+    pub(super) fn around(&mut self, inventory: &Inventory) {
+        let index: HashMap<&str, usize> =
+            inventory.loops.iter().enumerate().map(|(i, l)| (l.loop_id.as_str(), i)).collect();
+        let named: Vec<usize> = self.loops.keys().copied().collect();
+        for one in named.into_iter().filter_map(|i| inventory.loops.get(i)) {
+            let outer = inventory.enclosing(&one.module, one.line, Some(one.column));
+            for l in outer.into_iter().filter(|l| l.function == one.function && l.depth < one.depth) {
+                let Some(&at) = index.get(l.loop_id.as_str()) else { continue };
+                let reason = || Some("it runs other loops".to_owned());
+                self.loops.entry(at).or_insert_with(|| Said {
+                    scalar: 1,
+                    reason: reason(),
+                    ..Said::default()
+                });
+            }
         }
     }
 
@@ -158,10 +181,16 @@ impl Said {
             vec![instance(vector, Some(How::LoopVectorizer), self.bits, order); self.vector as usize];
         let left = match self.block {
             // how much of the body that is, the report does not say
-            Some(_) => instance(CodeState::Partial, Some(How::VectorTypes), self.block, self.reason.clone()),
+            // clang does not say how wide they are
+            Some(_) => {
+                let bits = self.block.filter(|bits| *bits > 0);
+                instance(CodeState::Partial, Some(How::VectorTypes), bits, self.reason.clone())
+            }
             None => instance(CodeState::Scalar, None, None, self.reason.clone()),
         };
-        let copies = if self.block.is_some() && self.vector == 0 { self.scalar.max(1) } else { self.scalar };
+        // a part in vectors, or a reason against them: the loop is there, whether or not the report counts it as missed
+        let there = (self.block.is_some() || self.reason.is_some()) && self.vector == 0;
+        let copies = if there { self.scalar.max(1) } else { self.scalar };
         instances.extend(std::iter::repeat_n(left, copies as usize));
         Code::of(instances, 0, run)
     }
@@ -242,6 +271,28 @@ t.c:3:5: remark: loop not vectorized [-Rpass-missed=loop-vectorize]
             "t.c:2:5: remark: vectorized loop (vectorization width: 1, interleaved count: 4) [-Rpass=loop-vectorize]",
         );
         assert_eq!(interleaved[0].as_ref().unwrap().state, CodeState::Scalar);
+    }
+
+    /// What clang 22 says of a loop with an early exit: a reason, and no "missed".
+    #[test]
+    fn a_reason_alone_is_a_verdict_and_loops_around_loops_have_one_too() {
+        let why = "t.c:2:5: remark: loop not vectorized: Auto-vectorization of loops with potentially faulting load is not supported [-Rpass-analysis=loop-vectorize]";
+        let codes = read(Style::Clang, why);
+        assert_eq!(codes[0].as_ref().unwrap().state, CodeState::Scalar);
+        let part = read(
+            Style::Clang,
+            "t.c:3:9: remark: Stores SLP vectorized with cost -2 and with tree size 2 [-Rpass=slp-vectorizer]",
+        );
+        assert_eq!(part[1].as_ref().map(|c| (c.state, c.bits)), Some((CodeState::Partial, None)));
+        let dir = tempfile::tempdir().unwrap();
+        let nest = "void f(float *v, int n) {\n    for (int i = 0; i < n; i++)\n        for (int j = 0; j < n; j++)\n            v[i * n + j] *= 2;\n}\n";
+        std::fs::write(dir.path().join("t.c"), nest).unwrap();
+        let inventory = Inventory::scan(dir.path(), &[]).unwrap();
+        let mut verdicts = Verdicts::default();
+        verdicts.read(Style::Clang, "t.c:3:9: remark: vectorized loop (vectorization width: 4, interleaved count: 4) [-Rpass=loop-vectorize]", &inventory);
+        verdicts.around(&inventory);
+        let codes = verdicts.codes("clang");
+        assert_eq!((codes[&0].state, codes[&1].state), (CodeState::Scalar, CodeState::Vector));
     }
 
     proptest::proptest! {

@@ -13,6 +13,8 @@ const LONGEST: usize = 64 << 20;
 /// The window.
 pub(super) struct Input<'a> {
     source: Box<dyn Read + 'a>,
+    /// A text that lies in memory as a whole: then it is the window.
+    whole: Option<&'a [u8]>,
     buffer: Vec<u8>,
     /// Bytes of the buffer that hold text.
     filled: usize,
@@ -34,12 +36,32 @@ impl<'a> Input<'a> {
         let whole = std::io::Cursor::new(start).chain(source);
         let source: Box<dyn Read + 'a> =
             if packed { Box::new(flate2::read::MultiGzDecoder::new(whole)) } else { Box::new(whole) };
-        Ok(Input { source, buffer: Vec::new(), filled: 0, at: 0, before: 0, ended: false, fault: None })
+        Ok(Input {
+            source,
+            whole: None,
+            buffer: Vec::new(),
+            filled: 0,
+            at: 0,
+            before: 0,
+            ended: false,
+            fault: None,
+        })
+    }
+
+    /// Over a text in memory, without copies; unpacked when it starts like gzip.
+    pub(super) fn of_bytes(bytes: &'a [u8]) -> std::io::Result<Input<'a>> {
+        let input = Input::new(bytes)?;
+        let packed = bytes.starts_with(&[0x1f, 0x8b]);
+        Ok(if packed {
+            input
+        } else {
+            Input { whole: Some(bytes), filled: bytes.len(), ended: true, ..input }
+        })
     }
 
     /// All that is in the window.
     pub(super) fn bytes(&self) -> &[u8] {
-        &self.buffer[..self.filled]
+        self.whole.unwrap_or(&self.buffer[..self.filled])
     }
 
     /// Bytes of the text before [`Input::at`].
@@ -59,7 +81,7 @@ impl<'a> Input<'a> {
                 return None;
             }
         }
-        Some(self.buffer[self.at])
+        self.bytes().get(self.at).copied()
     }
 
     /// Passes over blanks and what else may stand between events.

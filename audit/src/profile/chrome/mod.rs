@@ -173,6 +173,12 @@ impl Trace {
     pub fn parse(bytes: &[u8]) -> Option<Trace> {
         reader::read(input::Input::new(bytes).ok()?).ok()?
     }
+
+    /// The same without a window that slides over them: for a file that is mapped into memory and that nobody shortens.
+    #[must_use]
+    pub fn of_memory(bytes: &[u8]) -> Option<Trace> {
+        reader::read(input::Input::of_bytes(bytes).ok()?).ok()?
+    }
 }
 
 impl Extent {

@@ -266,7 +266,7 @@ fn record(shared: &Shared, cookie_seen: usize, context: &libc::ucontext_t) {
             sample.late_ns = wall_ns.saturating_sub(slot.due_ns.load(Ordering::Relaxed));
             sample.registers = registers;
             sample.result = result;
-            sample.stack_len = copy_stack(registers.sp, &mut sample.stack);
+            sample.stack_len = copy_stack(registers.sp, depth(registers.sp), &mut sample.stack);
             if sample.stack_len == 0 {
                 shared.stacks_unreadable.fetch_add(1, Ordering::Relaxed);
             }
@@ -295,20 +295,32 @@ fn registers(context: &libc::ucontext_t) -> (Registers, u64) {
     (registers, saved.regs[0])
 }
 
-/// Copies upwards from `sp` until the copy is full or the stack's mapping ends; the kernel checks each page, so nothing
+/// How much lies between the stack pointer and the thread's own record, which the C library keeps above the first frame of
+/// every thread that it starts. The first thread's is elsewhere; its stack ends with its mapping.
+fn depth(sp: u64) -> usize {
+    // SAFETY: reads the thread's pointer to its own record; async-signal-safe.
+    let own = unsafe { libc::pthread_self() } as u64;
+    match own.checked_sub(sp) {
+        Some(depth) if depth < STACK_BYTES as u64 => depth as usize / size_of::<u64>() * size_of::<u64>(),
+        _ => STACK_BYTES,
+    }
+}
+
+/// Copies `length` bytes upwards from `sp`, or as far as the stack's mapping goes; the kernel checks each page, so nothing
 /// can fault. The source is cut at page borders because a piece is copied whole or not at all.
-fn copy_stack(sp: u64, to: &mut [u8; STACK_BYTES]) -> u32 {
+fn copy_stack(sp: u64, length: usize, to: &mut [u8]) -> u32 {
     const PAGE: usize = 4096;
     let sp = sp as usize;
-    let here = libc::iovec { iov_base: to.as_mut_ptr().cast(), iov_len: STACK_BYTES };
+    let length = length.min(to.len()).min(STACK_BYTES);
+    let here = libc::iovec { iov_base: to.as_mut_ptr().cast(), iov_len: length };
     let mut there = [libc::iovec { iov_base: null_mut(), iov_len: 0 }; STACK_BYTES / PAGE + 1];
-    let (mut from, mut left, mut pieces) = (sp, STACK_BYTES, 0);
+    let (mut from, mut left, mut pieces) = (sp, length, 0);
     while left > 0 && pieces < there.len() {
-        let length = (PAGE - from % PAGE).min(left);
-        there[pieces] = libc::iovec { iov_base: from as *mut c_void, iov_len: length };
-        (from, left, pieces) = (from.wrapping_add(length), left - length, pieces + 1);
+        let piece = (PAGE - from % PAGE).min(left);
+        there[pieces] = libc::iovec { iov_base: from as *mut c_void, iov_len: piece };
+        (from, left, pieces) = (from.wrapping_add(piece), left - piece, pieces + 1);
     }
-    // SAFETY: `here` is the whole of `to`; the kernel reads the other side and fails instead of faulting.
+    // SAFETY: `here` lies within `to`; the kernel reads the other side and fails instead of faulting.
     let copied = unsafe {
         libc::syscall(
             libc::SYS_process_vm_readv,
@@ -344,15 +356,28 @@ mod tests {
             std::ptr::write_bytes(two.cast::<u8>(), 7, 4096);
             two as u64
         };
-        let mut to = [0; STACK_BYTES];
-        assert_eq!(copy_stack(page + 4096 - 48, &mut to), 48);
+        let mut to = vec![0; STACK_BYTES];
+        assert_eq!(copy_stack(page + 4096 - 48, STACK_BYTES, &mut to), 48);
         assert_eq!(&to[..49], &[&[7u8; 48][..], &[0]].concat()[..]);
-        assert_eq!(copy_stack(page + 4096, &mut to), 0);
-        let mine = [3u8; 2 * STACK_BYTES];
-        assert_eq!(copy_stack(mine.as_ptr() as u64, &mut to), STACK_BYTES as u32);
+        assert_eq!(copy_stack(page + 4096, STACK_BYTES, &mut to), 0);
+        let mine = vec![3u8; 2 * STACK_BYTES];
+        assert_eq!(copy_stack(mine.as_ptr() as u64, 64, &mut to), 64);
+        assert_eq!((to[63], to[64]), (3, 0), "no more than what was asked for");
+        assert_eq!(copy_stack(mine.as_ptr() as u64, usize::MAX, &mut to), STACK_BYTES as u32);
         assert!(to.iter().all(|&b| b == 3));
         // SAFETY: the page mapped above.
         unsafe { libc::munmap(page as *mut c_void, 4096) };
+    }
+
+    #[test]
+    fn a_threads_stack_ends_below_its_record() {
+        let deep = || {
+            let here = 0u64;
+            depth(&raw const here as u64)
+        };
+        let found = std::thread::spawn(deep).join().unwrap();
+        assert!(found > 0 && found < STACK_BYTES / 2 && found % 8 == 0, "{found}");
+        assert_eq!(depth(u64::MAX), STACK_BYTES);
     }
 
     #[test]

@@ -14,9 +14,9 @@ mod collector;
 mod handler;
 mod ring;
 
-/// Cells of the ring, 16 KiB each, per processor: three times what all of them fill between two looks at 1 kHz.
+/// Cells of the ring, per processor: three times what all of them fill between two looks at 1 kHz.
 const CELLS_PER_PROCESSOR: usize = 16;
-/// At least, 16 MiB: on a busy machine the collector waits for a processor itself, a fifth of a second can pass.
+/// At least: on a busy machine the collector waits for a processor itself, a fifth of a second can pass.
 const CELLS: usize = 1024;
 
 /// A collecting thread at work. Dropping it stops the timers.

@@ -13,8 +13,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::profile::unwind::Registers;
 
-/// The most that is copied of a thread's stack. Rayon's workers are 10 KiB deep when they run a band.
-pub(super) const STACK_BYTES: usize = 16384;
+/// The most that is copied of a thread's stack. Rayon's workers nest deeper the longer they steal from each other; beyond this
+/// the outer frames are cut, and counted. The memory is taken page by page as stacks need it.
+pub(super) const STACK_BYTES: usize = 128 << 10;
 
 /// What a handler saw.
 #[derive(Clone)]
@@ -33,21 +34,24 @@ pub(super) struct RawSample {
     pub(super) result: u64,
     pub(super) stack_len: u32,
     /// From the stack pointer upwards; only the first `stack_len` bytes mean anything.
-    pub(super) stack: [u8; STACK_BYTES],
+    pub(super) stack: Box<[u8]>,
 }
 
 impl RawSample {
-    const EMPTY: RawSample = RawSample {
-        slot: 0,
-        phase: 0,
-        late_ns: 0,
-        wall_ns: 0,
-        cpu_ns: 0,
-        registers: Registers { ip: 0, sp: 0, fp: 0, lr: 0 },
-        result: 0,
-        stack_len: 0,
-        stack: [0; STACK_BYTES],
-    };
+    fn empty() -> RawSample {
+        RawSample {
+            slot: 0,
+            phase: 0,
+            late_ns: 0,
+            wall_ns: 0,
+            cpu_ns: 0,
+            registers: Registers { ip: 0, sp: 0, fp: 0, lr: 0 },
+            result: 0,
+            stack_len: 0,
+            // zeroed by the system, so pages that no stack reaches take no memory
+            stack: vec![0; STACK_BYTES].into_boxed_slice(),
+        }
+    }
 }
 
 struct Cell {
@@ -70,7 +74,7 @@ impl Ring {
     /// A queue for `capacity` samples.
     pub(super) fn new(capacity: u32) -> Ring {
         let cell =
-            |i| Cell { sequence: AtomicU64::new(u64::from(i)), sample: UnsafeCell::new(RawSample::EMPTY) };
+            |i| Cell { sequence: AtomicU64::new(u64::from(i)), sample: UnsafeCell::new(RawSample::empty()) };
         Ring {
             cells: (0..capacity.max(1)).map(cell).collect(),
             head: AtomicU64::new(0),
