@@ -230,7 +230,7 @@ fn blurred(image: &Image, share: f64) -> Image {
 }
 
 fn tiles(image: &Image, edge: usize, by: f64) -> Image {
-    changed(image, |x, y, v| v * if (x / edge + y / edge) % 2 == 0 { 1.0 + by } else { 1.0 - by })
+    changed(image, |x, y, v| v * if (x / edge + y / edge).is_multiple_of(2) { 1.0 + by } else { 1.0 - by })
 }
 
 /// A curve on what is between 0 and 1, the brightest.

@@ -10,11 +10,11 @@ use bragg_tests::stamps::{json, only_stamp, text, verify_checksums};
 
 /// Width, height and the colours of a PNG.
 fn decoded(path: &Path) -> (u32, u32, BTreeSet<[u8; 3]>) {
-    let file = std::fs::File::open(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let file = std::fs::File::open(path).expect("a picture that can be read");
     let reader = png::Decoder::new(std::io::BufReader::new(file)).read_info();
-    let mut reader = reader.unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let mut reader = reader.expect("a picture that can be read");
     let mut pixels = vec![0; reader.output_buffer_size().expect("a size")];
-    let info = reader.next_frame(&mut pixels).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let info = reader.next_frame(&mut pixels).expect("a picture that can be read");
     assert_eq!(info.color_type, png::ColorType::Rgb, "{}", path.display());
     let (triples, _) = pixels.as_chunks::<3>();
     (info.width, info.height, triples.iter().copied().collect())
