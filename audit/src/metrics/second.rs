@@ -185,7 +185,7 @@ fn band<T: Pixel>(pair: &Pair<'_>, plan: &Plan, index: usize, tables: &mut (Hist
             out.squares += squares;
             out.arcsinh.add(&arcsinh_products(a, b, plan));
             let n = a.len();
-            let [dark, vanished] = zeros(a, b, plan.lit);
+            let [dark, vanished] = if any_zero(a, b) { zeros(a, b, plan.lit) } else { [0, 0] };
             out.dark += dark as usize;
             out.vanished += vanished as usize;
             if vanished > 0 && out.vanished_at.is_none() {
@@ -300,6 +300,18 @@ wide! {
         }
         let [u, e, uu, ue, ee] = s.map(total);
         Moments { n: a.len() as f64, u, e, uu, ue, ee }
+    }
+
+    /// Whether any pixel is 0 in either image: mostly none is, and this is quickly seen.
+    fn any_zero<T: Pixel>(a: &[T], b: &[T]) -> bool {
+        let mut least = f32::INFINITY;
+        for (a, b) in a.iter().zip(b) {
+            // what rounds to 0 is looked at more closely
+            let (x, y) = (a.single().abs(), b.single().abs());
+            let dimmer = if x < y { x } else { y };
+            least = if dimmer < least { dimmer } else { least };
+        }
+        least == 0.0
     }
 
     /// How many pixels are 0 in both, and how many in one alone.
