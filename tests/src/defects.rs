@@ -159,8 +159,8 @@ pub const DEFECTS: &[Defect] = &[
     Defect { name: "turned by 180°", make: |i| Some(moved(i, |x, y| (i.width - 1 - x, i.height - 1 - y))) },
     Defect { name: "blurred by 1 %", make: |i| Some(blurred(i, 0.01)) },
     // peaks
-    Defect { name: "half of the weak peaks gone", make: |i| weak_peaks(i, 2) },
-    Defect { name: "one weak peak gone", make: |i| weak_peaks(i, usize::MAX) },
+    Defect { name: "half of the weak peaks gone", make: |i| without_weak_peaks(i, 2) },
+    Defect { name: "one weak peak gone", make: |i| without_weak_peaks(i, usize::MAX) },
     Defect { name: "the brightest peak − 5 %", make: |i| Some(around(i, i.argmax(), 0.95)) },
     Defect { name: "the brightest peak − 0.5 %", make: |i| Some(around(i, i.argmax(), 0.995)) },
     Defect { name: "a middling place − 5 %", make: |i| Some(around(i, ranked(i, 0.7), 0.95)) },
@@ -313,8 +313,9 @@ fn around(image: &Image, index: usize, factor: f64) -> Image {
     changed(image, |x, y, v| if x.abs_diff(cx).max(y.abs_diff(cy)) <= 2 { v * factor } else { v })
 }
 
-/// Every `each`-th local maximum between 1e-4 and a tenth of the brightest, flattened to the lowest pixel around.
-fn weak_peaks(image: &Image, each: usize) -> Option<Image> {
+/// Every `each`-th local maximum between 1e-4 and a tenth of the brightest, flattened to the lowest pixel around; `None`
+/// where there are none, or only one to choose every second of.
+pub fn without_weak_peaks(image: &Image, each: usize) -> Option<Image> {
     let top = f64::from(image.pixels[image.argmax()]);
     let around = |x: usize, y: usize, by: usize| {
         let rows = y.saturating_sub(by)..(y + by + 1).min(image.height);

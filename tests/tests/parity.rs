@@ -3,6 +3,7 @@
 use bragg_audit::formats::{Array2, Shape};
 use bragg_audit::gates::{self, Verdict};
 use bragg_audit::metrics;
+use bragg_tests::defects::{changed, without_weak_peaks};
 use bragg_tests::golden::{self, Case, Figures};
 use bragg_tests::image::Image;
 use bragg_tests::programs::{Ran, binary, not_run, render, run, temporary_folder};
@@ -26,13 +27,6 @@ fn case(id: &str) -> (Case, Figures) {
     (case, figures)
 }
 
-/// Changes pixels by their place and value.
-fn changed(image: &Image, change: impl Fn(usize, usize, f64) -> f64) -> Image {
-    let pixels = image.pixels.iter().enumerate();
-    let pixels = pixels.map(|(i, &v)| change(i % image.width, i / image.width, f64::from(v)) as f32);
-    Image::new(image.width, image.height, pixels.collect())
-}
-
 fn brightest(image: &Image) -> (usize, usize) {
     let at = image.argmax();
     (at % image.width, at / image.width)
@@ -54,33 +48,9 @@ fn checkerboard(image: &Image) -> Option<Image> {
     Some(changed(image, |i, j, v| if (i + j) % 2 == 0 { v * 1.02 } else { v * 0.98 }))
 }
 
-/// Every second local maximum between 1e-4 and a tenth of the brightest, flattened to the lowest pixel around.
+/// Every second of them.
 fn weak_peaks(image: &Image) -> Option<Image> {
-    let top = f64::from(image.pixels[image.argmax()]);
-    let around = |x: usize, y: usize, by: usize| {
-        let rows = y.saturating_sub(by)..(y + by + 1).min(image.height);
-        rows.flat_map(move |j| (x.saturating_sub(by)..(x + by + 1).min(image.width)).map(move |i| (i, j)))
-    };
-    let mut weak = Vec::new();
-    for y in 4..image.height - 4 {
-        for x in 4..image.width - 4 {
-            let v = f64::from(image.at(x, y));
-            let peak = around(x, y, 3).all(|(i, j)| f64::from(image.at(i, j)) <= v);
-            let mean = around(x, y, 4).map(|(i, j)| f64::from(image.at(i, j))).sum::<f64>() / 81.0;
-            if peak && v > 1e-4 * top && v < 0.1 * top && v > 2.0 * mean {
-                weak.push((x, y));
-            }
-        }
-    }
-    if weak.len() < 2 {
-        return None;
-    }
-    let mut out = image.clone();
-    for (x, y) in weak.into_iter().step_by(2) {
-        let low = around(x, y, 3).map(|(i, j)| image.at(i, j)).fold(f32::INFINITY, f32::min);
-        around(x, y, 2).for_each(|(i, j)| out.pixels[j * image.width + i] = low);
-    }
-    Some(out)
+    without_weak_peaks(image, 2)
 }
 
 fn background(image: &Image) -> Option<Image> {

@@ -303,16 +303,7 @@ pub(super) fn suspects(
         if root.is_some() && !s.passes {
             continue;
         }
-        d.causes.push(Cause {
-            class,
-            title: format!("{}: {}", s.name, s.fit),
-            proven: s.passes,
-            switch: s.passes.then(|| {
-                "once the candidate's image is corrected by it the gates pass; uncorrected they block".into()
-            }),
-            evidence: vec![format!("explains {:.3} % of the squared difference", s.explained * 100.0)],
-            weight: 0.5 + 0.1 * s.explained - 0.01 * i as f64,
-        });
+        d.causes.push(s.cause(class, 0.5 + 0.1 * s.explained - 0.01 * i as f64));
     }
     if root.is_none()
         && let Some(cause) = whole_numbers(lab, recipe)?

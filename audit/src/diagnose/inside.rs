@@ -248,16 +248,7 @@ fn without_taps(d: &mut Diagnosis, switches: &[arguments::Switch]) {
             "transposed" => Class::PixelOrder,
             _ => Class::Geometry,
         };
-        d.causes.push(Cause {
-            class,
-            title: format!("{}: {}", s.name, s.fit),
-            proven: s.passes,
-            switch: s.passes.then(|| {
-                "once the candidate's image is corrected by it the gates pass; uncorrected they block".into()
-            }),
-            evidence: vec![format!("explains {:.3} % of the squared difference", s.explained * 100.0)],
-            weight: 0.5 + 0.2 * s.explained - 0.01 * i as f64,
-        });
+        d.causes.push(s.cause(class, 0.5 + 0.2 * s.explained - 0.01 * i as f64));
     }
     for s in switches {
         d.causes.push(Cause {

@@ -123,6 +123,22 @@ pub struct Shape {
     pub passes: bool,
 }
 
+impl Shape {
+    /// The cause that it stands for.
+    pub(super) fn cause(&self, class: Class, weight: f64) -> Cause {
+        Cause {
+            class,
+            title: format!("{}: {}", self.name, self.fit),
+            proven: self.passes,
+            switch: self.passes.then(|| {
+                "once the candidate's image is corrected by it the gates pass; uncorrected they block".into()
+            }),
+            evidence: vec![format!("explains {:.3} % of the squared difference", self.explained * 100.0)],
+            weight,
+        }
+    }
+}
+
 /// A parameter that both engines print.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Parameter {

@@ -80,6 +80,26 @@ pub struct Instance {
     pub reason: Option<String>,
 }
 
+#[cfg(test)]
+impl Instance {
+    /// A copy of which only the state is known.
+    pub(crate) fn of(state: CodeState) -> Instance {
+        Instance {
+            function: "f".into(),
+            state,
+            how: None,
+            registers: None,
+            bits: None,
+            lanes: None,
+            element: None,
+            share_pct: None,
+            flops: 0,
+            bytes: 0,
+            reason: None,
+        }
+    }
+}
+
 /// What a compiler made of one source loop.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Code {

@@ -297,22 +297,9 @@ proptest! {
 fn statuses_and_priorities_follow_from_evidence_heat_and_people() {
     use crate::evidence::{Code, CodeState, Instance};
     use crate::inventory::{Priority, Status};
-    let instance = |state: CodeState| Instance {
-        function: "f".into(),
-        state,
-        how: None,
-        registers: None,
-        bits: None,
-        lanes: None,
-        element: None,
-        share_pct: None,
-        flops: 0,
-        bytes: 0,
-        reason: None,
-    };
     let mut listed = inventory();
     listed.loops[0].status = Status::Uncertain;
-    listed.loops[0].code = Code::of(vec![instance(CodeState::Scalar)], 0, "rustc");
+    listed.loops[0].code = Code::of(vec![Instance::of(CodeState::Scalar)], 0, "rustc");
     listed.loops[1].status = Status::Safe;
     listed.loops[1].person = Some(
         serde_json::from_value(serde_json::json!({
@@ -321,7 +308,7 @@ fn statuses_and_priorities_follow_from_evidence_heat_and_people() {
         }))
         .unwrap(),
     );
-    listed.loops[2].code = Code::of(vec![instance(CodeState::Vector)], 0, "rustc");
+    listed.loops[2].code = Code::of(vec![Instance::of(CodeState::Vector)], 0, "rustc");
     let mut samples = measured(SAMPLES, 40.0, Some(100_000));
     samples.loops.insert(1, Time { inclusive: 20.0, own: 20.0 });
     samples.loops.insert(2, Time { inclusive: 5.0, own: 0.2 });

@@ -125,19 +125,7 @@ mod tests {
     fn both_sides_of_the_ridge() {
         let machine = Machine { bandwidth: Some(10e9), peak_flops: Some(40e9), basis: String::new() };
         assert_eq!(machine.ridge(), Some(4.0));
-        let instance = |flops, bytes| Instance {
-            function: String::new(),
-            state: CodeState::Scalar,
-            how: None,
-            registers: None,
-            bits: None,
-            lanes: None,
-            element: None,
-            share_pct: None,
-            flops,
-            bytes,
-            reason: None,
-        };
+        let instance = |flops, bytes| Instance { flops, bytes, ..Instance::of(CodeState::Scalar) };
         // daxpy: 2 flops, two loads and a store of 8 bytes
         let daxpy = Roofline::of(&instance(2, 24), &machine).unwrap();
         assert!(
