@@ -1,6 +1,7 @@
 //! Bands of rows on threads: into an image in memory, or past it to wherever they are wanted.
 
 use super::{Order, Progress, Simulator, Sink};
+use crate::buffer::Buffer;
 use crate::spans::{self, InPhase, Phase, ThreadInPhase};
 use rayon::prelude::*;
 use std::io;
@@ -65,7 +66,7 @@ impl<'a> Bands<'a> {
         let nanoseconds = AtomicU64::new(0);
         let failed: Mutex<Option<io::Error>> = Mutex::new(None);
         // A thread that waits for parts of its band may begin another: as many as are needed.
-        let memory: Mutex<Vec<Vec<f32>>> = Mutex::new(Vec::new());
+        let memory: Mutex<Vec<Buffer<f32>>> = Mutex::new(Vec::new());
         self.in_passes(|wanted| {
             let all = (end - first).div_ceil(self.height);
             let bands = (0..all).into_par_iter().with_max_len(1).filter(|band| wanted(*band));
@@ -74,15 +75,22 @@ impl<'a> Bands<'a> {
                     return (band, None);
                 }
                 let [from, to] = [band, band + 1].map(|n| (first + n * self.height).min(end));
-                let mut out = lock(&memory).pop().unwrap_or_default();
-                out.resize((to - from) * self.width, 0.0);
-                let unlatched = self.render(band, &mut out);
+                let known = lock(&memory).pop();
+                let mut buffer = match known.map_or_else(|| Buffer::zeroed(self.height * self.width), Ok) {
+                    Ok(buffer) => buffer,
+                    Err(error) => {
+                        lock(&failed).get_or_insert(io::Error::new(io::ErrorKind::OutOfMemory, error));
+                        return (band, None);
+                    }
+                };
+                let out = &mut buffer[..(to - from) * self.width];
+                let unlatched = self.render(band, out);
                 let start = Instant::now();
-                if let Err(error) = self.write(sink, from * self.width, &out) {
+                if let Err(error) = self.write(sink, from * self.width, out) {
                     lock(&failed).get_or_insert(error);
                 }
                 nanoseconds.fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
-                lock(&memory).push(out);
+                lock(&memory).push(buffer);
                 (band, unlatched)
             };
             bands.map(render).collect()

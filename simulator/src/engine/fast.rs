@@ -48,8 +48,6 @@ struct Memory<const K: usize> {
     scratch: Scratch<K>,
     wide: Buffers<f64>,
     narrow: Buffers<f32>,
-    /// The pixels of a tile.
-    tile: Vec<f32>,
 }
 
 impl<const K: usize> Stock<K> {
@@ -66,13 +64,18 @@ impl<const K: usize> Stock<K> {
 
     fn render(&self, model: &Model, order: &Order, first_row: usize, out: &mut [f32]) -> Option<usize> {
         let width = model.geometry.pixels[0];
+        let plan = &self.plan;
         let Ok(tiles) = &self.tiles else {
             let mut memory = self.memory();
-            let last = self.columns(model, order, None, [first_row, 0], width, &mut memory, out);
+            let (columns, scratch) = ([0, width], &mut memory.scratch);
+            let mut rows =
+                Rows { model, plan, order, first_row, columns, out, scratch, last_unlatched: None };
+            self.pixels(&mut rows);
+            let last = rows.last_unlatched;
             self.give_back(memory);
             return last;
         };
-        // Whole tiles: those at the edges may be narrower or lower. Each is rendered by itself, then put into its place.
+        // Whole tiles: those at the edges may be narrower or lower.
         let [first, last, _, _] = model.roi;
         let per_row = (last + 1 - first).div_ceil(tiles.edge);
         let mut places: Vec<Vec<&mut [f32]>> = Vec::new();
@@ -89,18 +92,28 @@ impl<const K: usize> Stock<K> {
                 place.push(of_tile);
             }
         }
-        places.into_par_iter().with_max_len(1).enumerate().for_each(|(i, place)| {
+        places.into_par_iter().with_max_len(1).enumerate().for_each(|(i, mut place)| {
             let [row, column] = [i / per_row, i % per_row].map(|n| n * tiles.edge);
-            let wide = place.first().map_or(0, |row| row.len());
+            let (first_row, columns) =
+                (first_row + row, [first + column, place.first().map_or(0, |row| row.len())]);
             let mut memory = self.memory();
-            let mut tile = std::mem::take(&mut memory.tile);
-            tile.resize(wide * place.len(), 0.0);
-            let corner = [first_row + row, first + column];
-            self.columns(model, order, Some(tiles), corner, wide, &mut memory, &mut tile);
-            for (from, to) in tile.chunks_exact(wide).zip(place) {
-                to.copy_from_slice(from);
+            let Memory { scratch, wide, narrow } = &mut memory;
+            let out = &mut [][..];
+            let mut rows =
+                Rows { model, plan, order, first_row, columns, out, scratch, last_unlatched: None };
+            if !self.tile(&mut Job {
+                rows: &mut rows,
+                place: &mut place,
+                tiles,
+                wide,
+                narrow,
+                nodes: plan.kernels.nodes,
+            }) {
+                for (row, out) in (first_row..).zip(place) {
+                    (rows.first_row, rows.out) = (row, out);
+                    self.pixels(&mut rows);
+                }
             }
-            memory.tile = tile;
             self.give_back(memory);
         });
         None
@@ -113,7 +126,6 @@ impl<const K: usize> Stock<K> {
             scratch: Scratch::new(&self.plan),
             wide: Buffers::default(),
             narrow: Buffers::default(),
-            tile: Vec::new(),
         })
     }
 
@@ -121,40 +133,22 @@ impl<const K: usize> Stock<K> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
     }
 
-    /// Renders columns of rows: as a tile where that is asked for and can be, else pixel by pixel.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "a part of one function, apart because two callers need it"
-    )]
-    fn columns(
-        &self,
-        model: &Model,
-        order: &Order,
-        tiles: Option<&Tiles>,
-        [first_row, column]: [usize; 2],
-        width: usize,
-        memory: &mut Memory<K>,
-        out: &mut [f32],
-    ) -> Option<usize> {
-        let Memory { scratch, wide, narrow, .. } = memory;
-        let columns = [column, width];
-        let plan = &self.plan;
-        let mut rows = Rows { model, plan, order, first_row, columns, out, scratch, last_unlatched: None };
-        let nodes = plan.kernels.nodes;
+    /// Renders rows pixel by pixel.
+    fn pixels(&self, rows: &mut Rows<K>) {
         // SAFETY: the plan's kernels are those of a level that is available.
         #[expect(unsafe_code, reason = "functions of an instruction set that was found")]
         unsafe {
-            let smooth = match tiles {
-                Some(tiles) => {
-                    (plan.kernels.tile)(&mut Job { rows: &mut rows, tiles, wide, narrow, nodes }).is_ok()
-                }
-                None => false,
-            };
-            if !smooth {
-                (plan.kernels.render)(&mut rows);
-            }
+            (self.plan.kernels.render)(rows);
         }
-        rows.last_unlatched
+    }
+
+    /// Renders a tile, if it can be.
+    fn tile(&self, job: &mut Job<K>) -> bool {
+        // SAFETY: the plan's kernels are those of a level that is available.
+        #[expect(unsafe_code, reason = "functions of an instruction set that was found")]
+        unsafe {
+            (self.plan.kernels.tile)(job).is_ok()
+        }
     }
 }
 

@@ -197,30 +197,29 @@ pub(crate) fn anchor<I: Isa, const K: usize>(
     pixels: usize,
     out: &mut [Start<f32, ANCHORS>],
 ) {
-    let mut at = 0;
-    while at < ANCHORS.min(pixels.div_ceil(ANCHORED)) {
-        let mut coordinates = [I::F64::of(0.0); K];
-        for k in 0..K {
-            coordinates[k] = I::F64::load(&centres[k][at..]);
-        }
-        for ((of, start), out) in coefficients.iter().zip(starts).zip(&mut *out) {
+    let anchors = ANCHORS.min(pixels.div_ceil(ANCHORED));
+    for ((of, start), out) in coefficients.iter().zip(starts).zip(&mut *out) {
+        let mut at = 0;
+        while at < anchors {
             let mut place = I::F64::of(start.place[0]);
             for axis in 0..3 {
                 let mut h = I::F64::of(start.offset[axis][0]);
                 for k in 0..K {
-                    h = I::F64::of(of[k][axis]).mul_add(coordinates[k], h);
+                    h = I::F64::of(of[k][axis]).mul_add(I::F64::load(&centres[k][at..]), h);
                 }
+                let Some(stride) = stride else {
+                    I::store_narrow(h.off_nearest(), &mut out.offset[axis][at..]);
+                    continue;
+                };
                 let whole = nearest(h);
                 I::store_narrow(h - whole, &mut out.offset[axis][at..]);
-                if let Some(stride) = stride {
-                    I::store_narrow(whole, &mut out.whole[axis][at..]);
-                    place = whole.mul_add(I::F64::of(stride[axis]), place);
-                }
+                I::store_narrow(whole, &mut out.whole[axis][at..]);
+                place = whole.mul_add(I::F64::of(stride[axis]), place);
             }
             if stride.is_some() {
                 I::store_narrow(place, &mut out.place[at..]);
             }
+            at += I::F64::LANES;
         }
-        at += I::F64::LANES;
     }
 }

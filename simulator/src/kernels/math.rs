@@ -43,14 +43,31 @@ pub(crate) fn two_cos_of_turn<V: Lanes, const G: usize>(mut r: [V; G]) -> [V; G]
     sine_series(r, 2.0, 1.0)
 }
 
-/// `4·sin²(πr)` for |r| ≤ ½, to the last digits of small values too.
+/// 4·sin²(πr/2)/r² as a polynomial in r², highest power first, for |r| ≤ ½: of all of this degree the one with the least
+/// relative error of 4·sin²(πr), 6e-8 (by linear programming over 4,000 places), which is a rounding of f32.
+const HALF_THE_TURN: [f64; 4] = [-0.44995925, 2.66795206, -8.11732437, 9.86960382];
+
+/// `4·sin²(πr)` for |r| ≤ ½, to the last digits of small values too, as good as f32 is: with q = 4·sin²(πr/2) it is
+/// q·(4 − q), in which an error of q no longer matters at ½. At half the angle, four terms do.
 #[inline(always)]
 pub(crate) fn four_sine2_of_half_turn<V: Lanes, const G: usize>(r: [V; G]) -> [V; G] {
-    let mut sine = sine_series(r, 1.0, 0.25);
+    let mut z = r;
     for g in 0..G {
-        sine[g] = sine[g] * sine[g];
+        z[g] = r[g] * r[g];
     }
-    sine
+    let mut q = [V::of(HALF_THE_TURN[0]); G];
+    let mut i = 1;
+    while i < HALF_THE_TURN.len() {
+        for g in 0..G {
+            q[g] = q[g].mul_add(z[g], V::of(HALF_THE_TURN[i]));
+        }
+        i += 1;
+    }
+    for g in 0..G {
+        q[g] = q[g] * z[g];
+        q[g] = q[g] * (V::of(4.0) - q[g]);
+    }
+    q
 }
 
 /// `sin(πr)` for |r| ≤ ½.
@@ -174,6 +191,19 @@ mod tests {
             |x| apply::<F32>(cosine_of_half_turn, x),
             cosine,
         );
+    }
+
+    #[test]
+    fn the_square_of_a_sine_keeps_its_digits() {
+        let exact = |x: f64| 4.0 * (std::f64::consts::PI * f64::from(x as f32)).sin().powi(2);
+        let relative = |x: f64| apply::<F32>(|r| four_sine2_of_half_turn([r])[0], x) / exact(x) - 1.0;
+        let errors = (1..=20000).map(|i| relative(f64::from(i) / 40000.0));
+        let [worst, square, sum] =
+            errors.fold([0.0_f64; 3], |[w, q, s], e| [w.max(e.abs()), q + e * e, s + e]);
+        assert!(worst < 3.5e-7, "{worst:e}");
+        assert!((square / 20000.0).sqrt() < 1e-7 && (sum / 20000.0).abs() < 5e-8, "{square:e} {sum:e}");
+        assert!(relative(1e-18).abs() < 3.5e-7, "{:e}", relative(1e-18));
+        assert_eq!(apply::<F32>(|r| four_sine2_of_half_turn([r])[0], 0.0), 0.0);
     }
 
     #[test]

@@ -73,44 +73,45 @@ impl Tiles {
 }
 
 /// Nanoseconds as measured for one combination, one multiplication and addition of the products, and a tile besides; and
-/// rows and columns that the products take together.
+/// pixels along fast and slow that the products take together.
 fn costs(level: Level, dtype: Dtype) -> (Costs, [usize; 2]) {
     let (term, multiply_add, lanes, groups) = match (level, dtype) {
-        (Level::Avx512, Dtype::F64) => (1.5, 0.052, 8, [4, 32]),
-        (Level::Avx512, Dtype::F32) => (0.65, 0.024, 16, [4, 64]),
-        (Level::Avx2, Dtype::F64) => (1.9, 0.067, 4, [4, 8]),
-        (Level::Avx2, Dtype::F32) => (0.85, 0.037, 8, [4, 16]),
+        (Level::Avx512, Dtype::F64) => (1.5, 0.052, 8, [32, 4]),
+        (Level::Avx512, Dtype::F32) => (0.65, 0.024, 16, [64, 4]),
+        (Level::Avx2, Dtype::F64) => (1.9, 0.067, 4, [8, 4]),
+        (Level::Avx2, Dtype::F32) => (0.85, 0.037, 8, [16, 4]),
         (Level::Neon, Dtype::F64) => (6.0, 0.2, 2, [4, 4]),
-        (Level::Neon, Dtype::F32) => (3.0, 0.1, 4, [4, 8]),
-        (Level::Plain, Dtype::F64) => (9.0, 0.11, 8, [2, 8]),
-        (Level::Plain, Dtype::F32) => (6.0, 0.056, 16, [2, 16]),
+        (Level::Neon, Dtype::F32) => (3.0, 0.1, 4, [8, 4]),
+        (Level::Plain, Dtype::F64) => (9.0, 0.11, 8, [8, 2]),
+        (Level::Plain, Dtype::F32) => (6.0, 0.056, 16, [16, 2]),
     };
     (Costs { term, multiply_add, tile: 30000.0, lanes }, groups)
 }
 
-/// One tile: its pixels are the columns and rows of `rows`.
+/// Rows of a tile that are interpolated together: few, so that they stay in the cache until they are pixels.
+const STRIP: usize = 32;
+
+/// One tile: the columns of `rows`, and a slice for each row.
 pub(crate) struct Job<'a, 'b, const K: usize> {
     pub(crate) rows: &'a mut Rows<'b, K>,
+    pub(crate) place: &'a mut [&'b mut [f32]],
     pub(crate) tiles: &'a Tiles,
     pub(crate) wide: &'a mut Buffers<f64>,
     pub(crate) narrow: &'a mut Buffers<f32>,
     pub(crate) nodes: Nodes<K>,
 }
 
-/// Renders a tile, or says why it must be summed pixel by pixel.
+/// Renders a tile, or says why it must be summed pixel by pixel; nothing has happened to its place then.
 #[inline(always)]
 pub(crate) fn render<I: Isa, const K: usize, const ROWS: usize, const COLS: usize, const WIDE: usize>(
     job: &mut Job<K>,
 ) -> Result<(), Direct> {
-    let [column, width] = job.rows.columns;
-    let height = job.rows.out.len() / width;
-    let tile = Tile { first: [column, job.rows.first_row], pixels: [width, height] };
-    job.rows.scratch.line = None;
-    let (nodes, rows) = (job.nodes, &mut *job.rows);
-    match &job.tiles.smooth {
+    let Job { rows, place, tiles, wide, narrow, nodes } = job;
+    let ([column, width], height, first_row) = (rows.columns, place.len(), rows.first_row);
+    let tile = Tile { first: [column, first_row], pixels: [width, height] };
+    rows.scratch.line = None;
+    match &tiles.smooth {
         Typed::Wide(smooth) => {
-            let mut sums = std::mem::take(&mut job.wide.sums);
-            sums.resize(width * height, 0.0);
             let evaluate = |s: f64, f: &[f64], values: &mut [f64]| {
                 for (f, values) in f.chunks(BLOCK).zip(values.chunks_mut(BLOCK)) {
                     // SAFETY: the function is of the level that this one is compiled for.
@@ -121,24 +122,26 @@ pub(crate) fn render<I: Isa, const K: usize, const ROWS: usize, const COLS: usiz
                     values.copy_from_slice(&rows.scratch.sum[..f.len()]);
                 }
             };
-            let done = smooth.render::<I::F64, ROWS, COLS, WIDE>(tile, evaluate, job.wide, &mut sums, width);
-            if let Err(direct) = done {
-                job.wide.sums = sums;
-                return Err(direct);
+            let begun = smooth.begin::<I::F64, ROWS, COLS>(tile, evaluate, wide)?;
+            let mut sums = std::mem::take(&mut wide.sums);
+            sums.resize(width * STRIP, 0.0);
+            let mut row = 0;
+            while row < height {
+                let count = STRIP.min(height - row);
+                begun.rows::<I::F64, ROWS, WIDE>([row, count], wide, &mut sums, width);
+                // No closure here: it would not be compiled for the level.
+                let mut at = 0;
+                while at < width * count {
+                    let pixels = next(rows, place, first_row + row, row, at);
+                    slim::render64::<I, K>(&pixels, rows, Some(&sums[at..at + pixels.count]));
+                    pixels.special(rows);
+                    at += pixels.count;
+                }
+                row += count;
             }
-            // No closure here: it would not be compiled for the level.
-            let mut at = 0;
-            while at < width * height {
-                let pixels = next(job.rows, at);
-                slim::render64::<I, K>(&pixels, job.rows, Some(&sums[at..at + pixels.count]));
-                pixels.special(job.rows);
-                at += pixels.count;
-            }
-            job.wide.sums = sums;
+            wide.sums = sums;
         }
         Typed::Narrow(smooth) => {
-            let mut sums = std::mem::take(&mut job.narrow.sums);
-            sums.resize(width * height, 0.0);
             let evaluate = |s: f64, f: &[f64], values: &mut [f32]| {
                 for (f, values) in f.chunks(BLOCK).zip(values.chunks_mut(BLOCK)) {
                     // SAFETY: the function is of the level that this one is compiled for.
@@ -151,29 +154,43 @@ pub(crate) fn render<I: Isa, const K: usize, const ROWS: usize, const COLS: usiz
                     }
                 }
             };
-            let done =
-                smooth.render::<I::F32, ROWS, COLS, WIDE>(tile, evaluate, job.narrow, &mut sums, width);
-            if let Err(direct) = done {
-                job.narrow.sums = sums;
-                return Err(direct);
+            let begun = smooth.begin::<I::F32, ROWS, COLS>(tile, evaluate, narrow)?;
+            let mut sums = std::mem::take(&mut narrow.sums);
+            sums.resize(width * STRIP, 0.0);
+            let mut row = 0;
+            while row < height {
+                let count = STRIP.min(height - row);
+                begun.rows::<I::F32, ROWS, WIDE>([row, count], narrow, &mut sums, width);
+                // No closure here: it would not be compiled for the level.
+                let mut at = 0;
+                while at < width * count {
+                    let pixels = next(rows, place, first_row + row, row, at);
+                    slim::render32::<I, K>(&pixels, rows, Some(&sums[at..at + pixels.count]));
+                    pixels.special(rows);
+                    at += pixels.count;
+                }
+                row += count;
             }
-            // No closure here: it would not be compiled for the level.
-            let mut at = 0;
-            while at < width * height {
-                let pixels = next(job.rows, at);
-                slim::render32::<I, K>(&pixels, job.rows, Some(&sums[at..at + pixels.count]));
-                pixels.special(job.rows);
-                at += pixels.count;
-            }
-            job.narrow.sums = sums;
+            narrow.sums = sums;
         }
     }
     Ok(())
 }
 
-/// The block of a tile that begins at a position of its pixels.
-fn next<const K: usize>(rows: &Rows<K>, at: usize) -> Pixels {
+/// The block of a strip that begins at a position of its pixels. With the first block of a row, the row becomes what is
+/// rendered to.
+fn next<'b, const K: usize>(
+    rows: &mut Rows<'b, K>,
+    place: &mut [&'b mut [f32]],
+    first_row: usize,
+    strip: usize,
+    at: usize,
+) -> Pixels {
     let [column, width] = rows.columns;
     let (row, start) = (at / width, at % width);
-    Pixels { spixel: rows.first_row + row, fpixel: column + start, count: BLOCK.min(width - start), at }
+    if start == 0 {
+        rows.out = std::mem::take(&mut place[strip + row]);
+        rows.first_row = first_row + row;
+    }
+    Pixels { spixel: first_row + row, fpixel: column + start, count: BLOCK.min(width - start), at: start }
 }

@@ -12,13 +12,13 @@ mod sum;
 mod tests;
 
 pub(crate) use bound::{Growth, lebesgue};
-pub(crate) use nodes::Interpolation;
-pub(crate) use product::{Scratch, product};
+pub(crate) use nodes::{Interpolation, nodes};
+pub(crate) use product::{Scratch, columns, rows};
 pub(crate) use sum::{Direct, Sum};
 
 use crate::kernels::lanes::{Lanes, Real};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// A tile is worth its while if it takes less than this part of the time that its pixels take: costs are estimates.
 const WORTH_IT: f64 = 0.8;
@@ -92,8 +92,8 @@ pub(crate) fn round_off(nodes: [usize; 2], unit: f64) -> f64 {
     lebesgue(nodes[0]) * lebesgue(nodes[1]) * additions * unit
 }
 
-/// Interpolations by number of nodes and of pixels.
-type Known<T> = BTreeMap<(usize, usize), Arc<Interpolation<T>>>;
+/// Interpolations by axis, number of nodes and of pixels. Different ones are made at the same time.
+type Known<T> = BTreeMap<[usize; 3], Arc<OnceLock<Arc<Interpolation<T>>>>>;
 
 /// How the tiles of an experiment are done.
 #[derive(Debug)]
@@ -101,12 +101,36 @@ pub(crate) struct Smooth<T> {
     sum: Sum,
     costs: Costs,
     tolerance: Tolerance,
-    /// Rows and columns that the product takes together.
+    /// Pixels along fast and slow that the products take together.
     groups: [usize; 2],
     /// What the values that are evaluated are to be multiplied by to be the sum.
     scale: f64,
     /// Those that were needed so far.
     interpolations: Mutex<Known<T>>,
+}
+
+/// A tile whose rows can be had.
+#[derive(Debug)]
+pub(crate) struct Begun<T> {
+    /// How it is done.
+    #[cfg(test)]
+    pub(crate) plan: Plan,
+    fast: Arc<Interpolation<T>>,
+}
+
+impl<T: Real> Begun<T> {
+    /// Sums over the sub-pixels of each pixel of `count` rows from `first`, a multiple of `ROWS`, on, in rows of `stride`;
+    /// from the buffers with which the tile was begun.
+    #[inline(always)]
+    pub(crate) fn rows<V: Lanes<Real = T>, const ROWS: usize, const WIDE: usize>(
+        &self,
+        range: [usize; 2],
+        buffers: &Buffers<T>,
+        out: &mut [T],
+        stride: usize,
+    ) {
+        rows::<V, ROWS, WIDE>(&self.fast, range, &buffers.scratch, out, stride);
+    }
 }
 
 /// Buffers of one thread.
@@ -115,7 +139,7 @@ pub(crate) struct Buffers<T> {
     fast: Vec<f64>,
     values: Vec<T>,
     scratch: Scratch<T>,
-    /// The tile's pixels, for whoever calls.
+    /// Some rows of the tile, for whoever calls.
     pub(crate) sums: Vec<T>,
 }
 
@@ -126,8 +150,8 @@ impl<T: Real> Default for Buffers<T> {
 }
 
 impl<T: Real> Smooth<T> {
-    /// For a sum. `groups` are `ROWS` and `WIDE · V::LANES` of the [`product`] that will be used; values that are
-    /// evaluated, times `scale`, are the sum.
+    /// For a sum. `groups` are `WIDE · V::LANES` of the [`rows`] and `ROWS` of the [`columns`] that will be used; values
+    /// that are evaluated, times `scale`, are the sum.
     pub(crate) fn new(
         sum: Sum,
         costs: Costs,
@@ -208,8 +232,8 @@ impl<T: Real> Smooth<T> {
         self.plan(tile, &self.growth(tile), self.sum.brightest()).map(drop)
     }
 
-    /// Does one tile: sums over the sub-pixels of each pixel, in rows of `stride`, or says why it must be summed pixel by
-    /// pixel (`out` is then as it was).
+    /// Begins a tile: its sums over the sub-pixels of each pixel can be had row by row then, from the same buffers. Or says
+    /// why it must be summed pixel by pixel.
     ///
     /// `evaluate(s, f, values)` gives the sum over layers and combinations, over the scale, at `s` along slow and each of `f` along fast,
     /// metres from the corner of the detector.
@@ -217,23 +241,25 @@ impl<T: Real> Smooth<T> {
     /// # Errors
     /// Why not.
     #[inline(always)]
-    pub(crate) fn render<V: Lanes<Real = T>, const ROWS: usize, const COLS: usize, const WIDE: usize>(
+    pub(crate) fn begin<V: Lanes<Real = T>, const ROWS: usize, const COLS: usize>(
         &self,
         tile: Tile,
         mut evaluate: impl FnMut(f64, &[f64], &mut [T]),
         buffers: &mut Buffers<T>,
-        out: &mut [T],
-        stride: usize,
-    ) -> Result<Plan, Direct> {
+    ) -> Result<Begun<T>, Direct> {
         let growth = self.growth(tile);
         // If it does not pay for a tile as bright as can be, it never does.
         self.plan(tile, &growth, self.sum.brightest())?;
         self.values(tile, [GLANCE; 2], &mut evaluate, buffers);
         let plan = self.plan(tile, &growth, largest(&buffers.values) * self.scale)?;
-        let [fast, slow] = [0, 1].map(|axis| self.interpolation(plan.nodes[axis], tile.pixels[axis]));
         self.values(tile, plan.nodes, &mut evaluate, buffers);
-        product::<V, ROWS, COLS, WIDE>(&slow, &fast, &buffers.values, &mut buffers.scratch, out, stride);
-        Ok(plan)
+        let [fast, slow] = [0, 1].map(|axis| self.interpolation(axis, plan.nodes[axis], tile.pixels[axis]));
+        columns::<V, ROWS, COLS>(&slow, plan.nodes[0], &buffers.values, &mut buffers.scratch);
+        Ok(Begun {
+            #[cfg(test)]
+            plan,
+            fast,
+        })
     }
 
     /// The sum at nodes of a tile, slow-major.
@@ -245,21 +271,24 @@ impl<T: Real> Smooth<T> {
         evaluate: &mut impl FnMut(f64, &[f64], &mut [T]),
         buffers: &mut Buffers<T>,
     ) {
-        let [fast, slow] = [0, 1].map(|axis| self.interpolation(nodes[axis], tile.pixels[axis]));
         let at = |axis: usize, node: f64| self.sum.position(tile, axis, node);
         buffers.fast.clear();
-        buffers.fast.extend(fast.nodes.iter().map(|&node| at(0, node)));
+        buffers.fast.extend(self::nodes(nodes[0]).into_iter().map(|node| at(0, node)));
         buffers.values.resize(nodes[0] * nodes[1], T::default());
-        for (&node, values) in slow.nodes.iter().zip(buffers.values.chunks_exact_mut(nodes[0])) {
+        for (node, values) in self::nodes(nodes[1]).into_iter().zip(buffers.values.chunks_exact_mut(nodes[0]))
+        {
             evaluate(at(1, node), &buffers.fast, values);
         }
     }
 
-    fn interpolation(&self, nodes: usize, pixels: usize) -> Arc<Interpolation<T>> {
-        let mut known = self.interpolations.lock().unwrap_or_else(PoisonError::into_inner);
-        let [rows, wide] = self.groups;
-        let make = || Arc::new(Interpolation::new(nodes, pixels, self.sum.oversample as usize, rows, wide));
-        Arc::clone(known.entry((nodes, pixels)).or_insert_with(make))
+    /// Along an axis; whoever is first makes it, and whoever wants the same waits for that.
+    fn interpolation(&self, axis: usize, nodes: usize, pixels: usize) -> Arc<Interpolation<T>> {
+        let place = {
+            let mut known = self.interpolations.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(known.entry([axis, nodes, pixels]).or_default())
+        };
+        let (oversample, group) = (self.sum.oversample as usize, self.groups[axis]);
+        Arc::clone(place.get_or_init(|| Arc::new(Interpolation::new(nodes, pixels, oversample, group))))
     }
 
     /// The edge of square tiles, out of `edges`, with which the whole image is done soonest.

@@ -32,25 +32,14 @@ fn weights(m: usize) -> Vec<f64> {
 ///
 /// Nodes and pixels are symmetric about the middle, so that even and odd parts are kept apart: with
 /// E± = ½(E(t, k) ± E(t, m−1−k)) and V± = V(k) ± V(m−1−k), pixel t is E⁺V⁺ + E⁻V⁻ and its mirror image E⁺V⁺ − E⁻V⁻.
-/// Half the pixels and half the nodes are stored, in groups of pixels: `[pixel / group][k][pixel % group]`,
-/// filled up with zeros.
+/// Half the pixels and half the nodes are stored, in groups of as many pixels as the product takes together:
+/// `[pixel / group][k][pixel % group]`, filled up with zeros.
 #[derive(Debug)]
 pub(crate) struct Interpolation<T> {
     /// Number of nodes, even.
     pub(crate) m: usize,
-    /// The nodes, between −1 and 1.
-    pub(crate) nodes: Vec<f64>,
     /// Pixels.
     pub(crate) pixels: usize,
-    /// In groups of the product's rows.
-    pub(crate) by_rows: Halves<T>,
-    /// In groups of the product's columns.
-    pub(crate) by_columns: Halves<T>,
-}
-
-/// Even and odd part.
-#[derive(Debug)]
-pub(crate) struct Halves<T> {
     /// E⁺.
     pub(crate) even: Aligned<T>,
     /// E⁻.
@@ -59,43 +48,26 @@ pub(crate) struct Halves<T> {
 
 impl<T: Real> Interpolation<T> {
     /// For `m` nodes (even), `pixels` pixels of `oversample` sub-pixels, and the groups of the product.
-    pub(crate) fn new(
-        m: usize,
-        pixels: usize,
-        oversample: usize,
-        rows: usize,
-        columns: usize,
-    ) -> Interpolation<T> {
+    pub(crate) fn new(m: usize, pixels: usize, oversample: usize, group: usize) -> Interpolation<T> {
         let (half_m, half) = (m / 2, pixels.div_ceil(2));
         let points = (pixels * oversample) as f64;
         let (nodes, weights) = (nodes(m), weights(m));
-        let mut one = vec![0.0; m];
-        let (mut even, mut odd) = (vec![0.0; half * half_m], vec![0.0; half * half_m]);
+        let (mut one, mut sum) = (vec![0.0; m], vec![0.0; m]);
+        let size = half.next_multiple_of(group) * half_m;
+        let (mut even, mut odd) = (Aligned::zeros(size), Aligned::zeros(size));
         for t in 0..half {
-            let mut sum = vec![0.0; m];
+            sum.fill(0.0);
             for sub in 0..oversample {
                 let x = ((2 * (t * oversample + sub) + 1) as f64 - points) / points;
                 lagrange(&nodes, &weights, x, &mut one);
                 sum.iter_mut().zip(&one).for_each(|(sum, one)| *sum += one);
             }
             for k in 0..half_m {
-                even[t * half_m + k] = 0.5 * (sum[k] + sum[m - 1 - k]);
-                odd[t * half_m + k] = 0.5 * (sum[k] - sum[m - 1 - k]);
+                let at = (t / group * half_m + k) * group + t % group;
+                even[at] = T::of(0.5 * (sum[k] + sum[m - 1 - k]));
+                odd[at] = T::of(0.5 * (sum[k] - sum[m - 1 - k]));
             }
         }
-        let grouped = |group: usize| {
-            let of = |matrix: &[f64]| {
-                let mut out = Aligned::zeros(half.next_multiple_of(group) * half_m);
-                for t in 0..half {
-                    for k in 0..half_m {
-                        let at = (t / group * half_m + k) * group + t % group;
-                        out[at] = T::of(matrix[t * half_m + k]);
-                    }
-                }
-                out
-            };
-            Halves { even: of(&even), odd: of(&odd) }
-        };
-        Interpolation { m, nodes, pixels, by_rows: grouped(rows), by_columns: grouped(columns) }
+        Interpolation { m, pixels, even, odd }
     }
 }

@@ -19,6 +19,8 @@ pub(crate) struct Scratch<T> {
     corners: [Aligned<T>; 4],
     /// After the first product: even and odd along fast, `[slow pixel][column]`.
     halfway: [Aligned<T>; 2],
+    /// Columns of that.
+    width: usize,
 }
 
 impl<T: Real> Default for Scratch<T> {
@@ -28,39 +30,37 @@ impl<T: Real> Default for Scratch<T> {
             quadrants: std::array::from_fn(empty),
             corners: std::array::from_fn(empty),
             halfway: std::array::from_fn(empty),
+            width: 0,
         }
     }
 }
 
-/// out(s, f) = Σ E_s(s, k) · values(k, j) · E_f(f, j), for `slow.m × fast.m` values and `slow.pixels × fast.pixels`
-/// results in rows of `stride`.
+/// The first product, Σ E_s(s, k) · values(k, j): from `slow.m × m_f` values to `slow.pixels` rows, kept in the scratch
+/// memory for [`rows`].
 ///
-/// The sums of `ROWS` rows by `COLS` vectors are kept in registers in the first product, of `ROWS` by `WIDE` in the
-/// second: the interpolations must have been made for groups of `ROWS` rows and `WIDE` vectors of columns.
+/// The sums of `ROWS` rows by `COLS` vectors are kept in registers: the interpolation must have been made for groups of
+/// `ROWS`.
 #[inline(always)]
-pub(crate) fn product<V: Lanes, const ROWS: usize, const COLS: usize, const WIDE: usize>(
+pub(crate) fn columns<V: Lanes, const ROWS: usize, const COLS: usize>(
     slow: &Interpolation<V::Real>,
-    fast: &Interpolation<V::Real>,
+    m_f: usize,
     values: &[V::Real],
     scratch: &mut Scratch<V::Real>,
-    out: &mut [V::Real],
-    stride: usize,
 ) {
-    let (half_s, half_f) = (slow.m / 2, fast.m / 2);
+    let half_s = slow.m / 2;
     let columns = COLS * V::LANES;
-    let width = half_f.next_multiple_of(columns);
-    split::<V>(values, [slow.m, fast.m], columns, &mut scratch.corners, &mut scratch.quadrants);
-
-    let rows = slow.pixels.next_multiple_of(ROWS);
-    let matrix = &slow.by_rows;
+    let width = (m_f / 2).next_multiple_of(columns);
+    split::<V>(values, [slow.m, m_f], columns, &mut scratch.corners, &mut scratch.quadrants);
+    scratch.width = width;
+    let height = slow.pixels.next_multiple_of(ROWS);
     for (parity, halfway) in scratch.halfway.iter_mut().enumerate() {
-        halfway.resize(rows * width);
+        halfway.resize(height * width);
         let [plus, minus] = [&scratch.quadrants[2 * parity], &scratch.quadrants[2 * parity + 1]];
         let size = half_s * columns;
         let panels = plus.chunks_exact(size).zip(minus.chunks_exact(size));
         for (panel, (plus, minus)) in panels.enumerate() {
             let size = half_s * ROWS;
-            let groups = matrix.even.chunks_exact(size).zip(matrix.odd.chunks_exact(size));
+            let groups = slow.even.chunks_exact(size).zip(slow.odd.chunks_exact(size));
             for (group, (even, odd)) in groups.enumerate() {
                 let even = sums::<V, ROWS, COLS>(half_s, by_group::<_, ROWS>(even, half_s), plus);
                 let odd = sums::<V, ROWS, COLS>(half_s, by_group::<_, ROWS>(odd, half_s), minus);
@@ -77,18 +77,32 @@ pub(crate) fn product<V: Lanes, const ROWS: usize, const COLS: usize, const WIDE
             }
         }
     }
+}
 
+/// The second product, for `count` rows from `first`, a multiple of `ROWS`, on: out(s, f) = Σ halfway(s, j) · E_f(f, j),
+/// in rows of `stride`.
+///
+/// The interpolation must have been made for groups of `WIDE` vectors, whose sums for `ROWS` rows are kept in registers.
+#[inline(always)]
+pub(crate) fn rows<V: Lanes, const ROWS: usize, const WIDE: usize>(
+    fast: &Interpolation<V::Real>,
+    [first, count]: [usize; 2],
+    scratch: &Scratch<V::Real>,
+    out: &mut [V::Real],
+    stride: usize,
+) {
+    let (half_f, width) = (fast.m / 2, scratch.width);
     let [plus, minus] = &scratch.halfway;
-    let matrix = &fast.by_columns;
     let size = half_f * WIDE * V::LANES;
-    // A panel stays in the first cache while all rows go by.
-    let panels = matrix.even.chunks_exact(size).zip(matrix.odd.chunks_exact(size));
+    // A panel stays in the first cache while the rows go by.
+    let panels = fast.even.chunks_exact(size).zip(fast.odd.chunks_exact(size));
     for (panel, (even, odd)) in panels.enumerate() {
-        for row in (0..slow.pixels).step_by(ROWS) {
-            let [plus, minus] = [plus, minus].map(|half| &half[row * width..][..ROWS * width]);
+        for row in (0..count).step_by(ROWS) {
+            let start = (first + row) * width;
+            let [plus, minus] = [&plus[start..][..ROWS * width], &minus[start..][..ROWS * width]];
             let even = sums::<V, ROWS, WIDE>(half_f, by_row::<_, ROWS>(plus, width, half_f), even);
             let odd = sums::<V, ROWS, WIDE>(half_f, by_row::<_, ROWS>(minus, width, half_f), odd);
-            for r in 0..ROWS.min(slow.pixels - row) {
+            for r in 0..ROWS.min(count - row) {
                 let line = &mut out[(row + r) * stride..][..fast.pixels];
                 write_mirrored(line, panel * WIDE * V::LANES, &even[r], &odd[r]);
             }

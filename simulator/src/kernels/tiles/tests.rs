@@ -83,14 +83,15 @@ fn interpolated(m: &Model, smooth: &Smooth<f64>, tile: Tile, nodes: [usize; 2]) 
         out.iter_mut().zip(f).for_each(|(out, &f)| *out = sum_at(m, s, f));
     };
     smooth.values(tile, nodes, &mut evaluate, &mut buffers);
-    let [fast, slow] = [0, 1].map(|axis| smooth.interpolation(nodes[axis], tile.pixels[axis]));
+    let [fast, slow] = [0, 1].map(|axis| smooth.interpolation(axis, nodes[axis], tile.pixels[axis]));
     let mut out = vec![f64::NAN; tile.pixels[0] * tile.pixels[1]];
-    product::<Plain, 4, 1, 2>(&slow, &fast, &buffers.values, &mut buffers.scratch, &mut out, tile.pixels[0]);
+    columns::<Plain, 4, 1>(&slow, nodes[0], &buffers.values, &mut buffers.scratch);
+    rows::<Plain, 4, 2>(&fast, [0, tile.pixels[1]], &buffers.scratch, &mut out, tile.pixels[0]);
     out
 }
 
 fn smooth(m: &Model) -> Smooth<f64> {
-    Smooth::new(Sum::new(m).unwrap(), FREE, Tolerance::F64, [4, 16], 1.0)
+    Smooth::new(Sum::new(m).unwrap(), FREE, Tolerance::F64, [16, 4], 1.0)
 }
 
 /// Largest difference, divided by the number of sub-pixels.
@@ -291,7 +292,7 @@ fn few_nodes_are_wrong_and_the_bound_is_not_far_above() {
 fn a_rendered_tile_is_the_reference_to_a_millionth_of_a_millionth() {
     for which in 1..=3 {
         let m = model(&benchmark(which));
-        let smooth = Smooth::new(Sum::new(&m).unwrap(), FREE, Tolerance::F64, [4, 16], 64.0);
+        let smooth = Smooth::new(Sum::new(&m).unwrap(), FREE, Tolerance::F64, [16, 4], 64.0);
         for (first, pixels) in [([448, 448], [128, 128]), ([0, 0], [104, 33]), ([700, 3], [1, 77])] {
             let tile = Tile { first, pixels };
             let mut out = vec![0.0; 130 * pixels[1]];
@@ -300,9 +301,12 @@ fn a_rendered_tile_is_the_reference_to_a_millionth_of_a_millionth() {
                 calls += f.len();
                 out.iter_mut().zip(f).for_each(|(out, &f)| *out = sum_at(&m, s, f) / 64.0);
             };
-            let plan = smooth
-                .render::<Plain, 4, 1, 2>(tile, evaluate, &mut Buffers::default(), &mut out, 130)
-                .unwrap();
+            let mut buffers = Buffers::default();
+            let begun = smooth.begin::<Plain, 4, 1>(tile, evaluate, &mut buffers).unwrap();
+            for (i, strip) in out.chunks_mut(130 * 8).enumerate() {
+                begun.rows::<Plain, 4, 2>([8 * i, strip.len() / 130], &buffers, strip, 130);
+            }
+            let plan = begun.plan;
             assert_eq!(calls, plan.nodes[0] * plan.nodes[1] + GLANCE * GLANCE);
             let exact = pixel_sums(&m, tile);
             let out: Vec<f64> = out.chunks(130).flat_map(|row| &row[..pixels[0]]).map(|x| 64.0 * x).collect();
@@ -317,7 +321,7 @@ fn a_rendered_tile_is_the_reference_to_a_millionth_of_a_millionth() {
                 error / top
             );
             assert!(plan.nodes[0] < 70 && plan.nodes[1] < 70 && plan.bound < 1e-12 * plan.reached);
-            let loose = Smooth::<f64>::new(Sum::new(&m).unwrap(), FREE, Tolerance::F32, [4, 16], 1.0);
+            let loose = Smooth::<f64>::new(Sum::new(&m).unwrap(), FREE, Tolerance::F32, [16, 4], 1.0);
             let loose = loose.plan(tile, &loose.growth(tile), plan.reached).unwrap();
             assert!(
                 loose.nodes < plan.nodes && loose.bound < 1e-7 * plan.reached && loose.bound > plan.bound
@@ -342,20 +346,18 @@ fn what_is_not_band_limited_or_does_not_pay_is_refused() {
     let tile = Tile { first: [448, 448], pixels: [128, 128] };
     let refused = |smooth: &Smooth<f64>, value: f64| {
         let fill = |_: f64, _: &[f64], out: &mut [f64]| out.fill(value);
-        smooth
-            .render::<Plain, 4, 1, 2>(tile, fill, &mut Buffers::default(), &mut [0.0; 128 * 128], 128)
-            .unwrap_err()
+        smooth.begin::<Plain, 4, 1>(tile, fill, &mut Buffers::default()).unwrap_err()
     };
     let sum = Sum::new(&model(&benchmark(2))).unwrap();
     let with =
-        |costs, error| Smooth::new(sum.clone(), costs, Tolerance { error, ..Tolerance::F64 }, [4, 16], 1.0);
+        |costs, error| Smooth::new(sum.clone(), costs, Tolerance { error, ..Tolerance::F64 }, [16, 4], 1.0);
     assert_eq!(refused(&with(FREE, 1e-12), 0.0), Direct::Dark);
     assert_eq!(refused(&with(FREE, 1e-12), f64::NAN), Direct::Dark);
     assert_eq!(refused(&with(FREE, 1e-16), 1.0), Direct::Rounding);
     assert_eq!(refused(&with(Costs { tile: 1e9, ..FREE }, 1e-12), 1.0), Direct::Cheaper);
     let mut e = benchmark(2);
     e.crystal.cells = [Some(100); 3];
-    let fine = Smooth::new(Sum::new(&model(&e)).unwrap(), FREE, Tolerance::F64, [4, 16], 1.0);
+    let fine = Smooth::new(Sum::new(&model(&e)).unwrap(), FREE, Tolerance::F64, [16, 4], 1.0);
     assert_eq!(refused(&fine, 1.0), Direct::Unproven);
 }
 
@@ -365,7 +367,7 @@ fn larger_tiles_pay_for_more_combinations() {
     let edge = |cells| {
         let mut e = benchmark(2);
         e.crystal.cells = [Some(cells); 3];
-        Smooth::<f64>::new(Sum::new(&model(&e)).unwrap(), costs, Tolerance::F64, [4, 16], 1.0)
+        Smooth::<f64>::new(Sum::new(&model(&e)).unwrap(), costs, Tolerance::F64, [16, 4], 1.0)
             .best_edge(&[16, 32, 64, 128, 256])
     };
     assert_eq!(edge(5), Some(256));
@@ -375,18 +377,18 @@ fn larger_tiles_pay_for_more_combinations() {
 #[test]
 fn polynomials_are_interpolated_exactly_and_sub_pixels_summed() {
     for (m, pixels, oversample) in [(2, 1, 1), (8, 5, 3), (30, 16, 2), (64, 128, 1), (64, 7, 4)] {
-        let matrix = Interpolation::<f64>::new(m, pixels, oversample, 4, 4);
+        let matrix = Interpolation::<f64>::new(m, pixels, oversample, 4);
         for degree in [0, 1, m / 2, m - 1] {
             let chebyshev = |x: f64| (degree as f64 * x.clamp(-1.0, 1.0).acos()).cos();
-            let values: Vec<f64> = matrix.nodes.iter().map(|&x| chebyshev(x)).collect();
+            let values: Vec<f64> = nodes(m).into_iter().map(chebyshev).collect();
             for t in 0..pixels {
                 let row = t.min(pixels - 1 - t);
                 let sign = if row == t { 1.0 } else { -1.0 };
                 let mut sum = 0.0;
                 for k in 0..m / 2 {
                     let at = (row / 4 * (m / 2) + k) * 4 + row % 4;
-                    sum += matrix.by_rows.even[at] * (values[k] + values[m - 1 - k]);
-                    sum += sign * matrix.by_rows.odd[at] * (values[k] - values[m - 1 - k]);
+                    sum += matrix.even[at] * (values[k] + values[m - 1 - k]);
+                    sum += sign * matrix.odd[at] * (values[k] - values[m - 1 - k]);
                 }
                 let sub =
                     |i: usize| (2 * (t * oversample + i) + 1) as f64 / (pixels * oversample) as f64 - 1.0;
@@ -403,8 +405,8 @@ fn polynomials_are_interpolated_exactly_and_sub_pixels_summed() {
 #[test]
 fn lebesgues_constant_is_below_rivlins_bound() {
     for m in [2, 10, 64] {
-        let matrix = Interpolation::<f64>::new(m, 40000, 1, 1, 1);
-        let (even, odd) = (&matrix.by_rows.even, &matrix.by_rows.odd);
+        let matrix = Interpolation::<f64>::new(m, 40000, 1, 1);
+        let (even, odd) = (&matrix.even, &matrix.odd);
         let sum = |t: usize| -> f64 {
             (t * m / 2..(t + 1) * m / 2).map(|i| (even[i] + odd[i]).abs() + (even[i] - odd[i]).abs()).sum()
         };
@@ -419,9 +421,11 @@ fn rounding_in_single_precision_stays_below_its_bound() {
     let of = |x: f64, y: f64| (9.0 * x + 0.2).sin() * (11.0 * y - 0.5 * x).cos() + 1.0;
     let x = nodes(m);
     let values: Vec<f32> = x.iter().flat_map(|&s| x.iter().map(move |&f| of(s, f) as f32)).collect();
-    let matrix = Interpolation::<f32>::new(m, pixels, 1, 4, 16);
+    let [slow, fast] = [4, 16].map(|group| Interpolation::<f32>::new(m, pixels, 1, group));
+    let mut scratch = Scratch::default();
     let mut out = vec![0.0_f32; pixels * pixels];
-    product::<Array<f32, 16>, 4, 1, 1>(&matrix, &matrix, &values, &mut Scratch::default(), &mut out, pixels);
+    columns::<Array<f32, 16>, 4, 1>(&slow, m, &values, &mut scratch);
+    rows::<Array<f32, 16>, 4, 1>(&fast, [0, pixels], &scratch, &mut out, pixels);
     let at = |i: usize| (2 * i + 1) as f64 / pixels as f64 - 1.0;
     let error = |i: usize| (f64::from(out[i]) - of(at(i / pixels), at(i % pixels))).abs();
     let largest = (0..pixels * pixels).map(error).fold(0.0, f64::max) / 2.0;
