@@ -26,7 +26,10 @@ static inline double lattice_round(const crystal *xtal, vec3 h, vec3 h0)
     double N = (double)xtal->Na * (double)xtal->Nb * (double)xtal->Nc;
     vec3 d = vec((h.x - h0.x) * (double)xtal->Na, (h.y - h0.y) * (double)xtal->Nb, (h.z - h0.z) * (double)xtal->Nc);
     double u = PI * sqrt(xtal->fudge * dot(d, d));
-    double sphere = u != 0.0 ? 3.0 * (sin(u) / u - cos(u)) / (u * u) : 1.0;
+    double u2 = u * u;
+    /* Near 0, where the difference would lose all its digits, by the series. */
+    double sphere = u < 0.1 ? 1.0 - u2 / 10.0 * (1.0 - u2 / 28.0 * (1.0 - u2 / 54.0 * (1.0 - u2 / 88.0)))
+                            : 3.0 * (sin(u) / u - cos(u)) / u2;
     return N * 0.723601254558268 * sphere;
 }
 

@@ -86,14 +86,16 @@ pub fn grating(x: f64, n: f64) -> f64 {
     if sin == 0.0 { n } else { (x * n).sin() / sin }
 }
 
-/// `3(sin u/u − cos u)/u²`, the transform of a sphere; 1 at 0.
+/// `3(sin u/u − cos u)/u²`, the transform of a sphere; 1 at 0. Near 0 the difference would lose all its digits, and the
+/// series `3·Σ (−1)ᵏ·(2k + 2)/(2k + 3)!·u²ᵏ` is taken, whose terms are to each other as `−u²/(2k(2k + 3))`.
 #[inline]
 pub fn sphere(u: f64) -> f64 {
-    if u == 0.0 {
-        return 1.0;
+    let u2 = u * u;
+    if u2 < 0.01 {
+        return 1.0 - u2 / 10.0 * (1.0 - u2 / 28.0 * (1.0 - u2 / 54.0 * (1.0 - u2 / 88.0)));
     }
     let (sin, cos) = u.sin_cos();
-    3.0 * (sin / u - cos) / (u * u)
+    3.0 * (sin / u - cos) / u2
 }
 
 /// From the nearest lattice point.
@@ -136,6 +138,16 @@ mod tests {
     #[test]
     fn the_sphere_is_smooth_at_its_centre_and_even() {
         assert!((sphere(1e-3) - 1.0).abs() < 1e-6);
+        assert_eq!([0.0, 1e-9, -1e-200].map(sphere), [1.0; 3]);
+        // At the seam, the closed form in numbers that do not lose digits: Σ over terms from the smallest on.
+        for u in [0.01_f64, 0.0999, 0.1, 0.1001, 0.3] {
+            let term = |k: i32| {
+                let factorial: f64 = (1..=2 * k + 3).map(f64::from).product();
+                3.0 * (-1.0_f64).powi(k) * f64::from(2 * k + 2) / factorial * u.powi(2 * k)
+            };
+            let exact: f64 = (0..12).rev().map(term).sum();
+            assert!((sphere(u) - exact).abs() < 1e-13, "{u}: {} {exact}", sphere(u));
+        }
         assert_eq!(sphere(2.0), sphere(-2.0));
     }
 }
