@@ -12,7 +12,8 @@ use super::combos::Point;
 use super::factor::Factor;
 use super::lanes::{Lanes, Real};
 use super::math::{
-    exp, four_sine2_of_half_turn, nearest, sine_of_half_turn, sphere_of_half_turns, two_cos_of_turn,
+    exp, five_cells, four_sine2_of_half_turn, nearest, scale_of_five_cells, sine_of_half_turn,
+    sphere_of_half_turns, two_cos_of_turn,
 };
 use crate::experiment::Shape as ShapeName;
 use crate::physics::lattice::{GAUSS_WIDTH, Lattice, ROUND_SCALE, TOPHAT_EDGE};
@@ -51,6 +52,8 @@ pub(crate) struct Params {
     /// Which form is used.
     pub(crate) form: Form,
     gratings: [Grating; 3],
+    /// Five cells each way, as crystals often have in tests and benches, have polynomials of their own.
+    five: bool,
     /// Unit cells along each axis.
     cells: [f64; 3],
     /// Fudge factor; of spots with an exponent, that times what the square of a distance is multiplied by.
@@ -93,7 +96,7 @@ impl Form {
 }
 
 impl Params {
-    /// Of a lattice.
+    /// Of a lattice, without the scale of the type, which [`Params::in_type`] brings in.
     pub(crate) fn new(lattice: &Lattice) -> Params {
         let volume2 = (lattice.cells[0] * lattice.cells[1] * lattice.cells[2]).powi(2);
         let gratings = lattice.cells.map(Grating::new);
@@ -112,11 +115,22 @@ impl Params {
         Params {
             form,
             gratings: gratings.map(Option::unwrap_or_default),
+            five: form == Form::Odd && lattice.cells == [5.0; 3],
             cells: lattice.cells,
             factor,
             reciprocal: lattice.reciprocal.map(|v| [v[0], v[1], v[2]]),
             scale,
         }
+    }
+}
+
+impl Params {
+    /// With the scale that the squares have in f32 (`narrow`) or f64.
+    pub(crate) fn in_type(mut self, narrow: bool) -> Params {
+        if self.five {
+            self.scale *= scale_of_five_cells(narrow);
+        }
+        self
     }
 }
 
@@ -209,12 +223,11 @@ impl<const EVEN: bool> Shape for Polynomial<EVEN> {
         let a = point.offset(0, factor);
         let b = point.offset(1, factor);
         let c = point.offset(2, factor);
-        // Five cells each way, as crystals often have in tests and benches: without a branch for each axis.
-        if !EVEN && p.gratings[0].steps == 2 && p.gratings[1].steps == 2 && p.gratings[2].steps == 2 {
-            let (x, y, z) = (variable(a), variable(b), variable(c));
+        if !EVEN && p.five {
+            let (x, y, z) = (five_cells(a), five_cells(b), five_cells(c));
             let mut values = x;
             for g in 0..G {
-                let product = five(x[g]) * five(y[g]) * five(z[g]);
+                let product = x[g] * y[g] * z[g];
                 values[g] = product * product;
             }
             return Squares { values, vanished: [0; G] };

@@ -70,6 +70,78 @@ pub(crate) fn four_sine2_of_half_turn<V: Lanes, const G: usize>(r: [V; G]) -> [V
     q
 }
 
+/// The polynomial of the sine, in f64, by its zeros: `2·sin(2πt)` is [`DOUBLE_SINE`]`·t·(z − ρ)·Π(z² + az + b)` with
+/// z = t². [ρ, [a, b], …], worked out with 40 digits from [`Real::SINE`].
+const DOUBLE_SINE: f64 = -1.3843138462639656;
+const SINE_ZERO: f64 = 0.2499999612415374;
+const SINE_ZEROS: [[f64; 2]; 3] = [
+    [-2.3608487119218413, 1.3703507217057551],
+    [-2.6158977302251762, 3.1811351409945163],
+    [-0.28831602112182564, 8.329549391921246],
+];
+/// The same of 4·sin²(πr/2), [`HALF_THE_TURN`], which is its first coefficient times z(z − ρ)(z² + az + b) with z = r².
+const HALF_ZERO: f64 = 2.245520600010792;
+const HALF_ZEROS: [f64; 2] = [-3.6837986883469875, 9.768086393220868];
+
+/// What the square of the product of three [`five_cells`] is to be multiplied by.
+pub(crate) fn scale_of_five_cells(narrow: bool) -> f64 {
+    // A square from one product to the next: of the double sine or of q, of E, and of the three.
+    if narrow { HALF_THE_TURN[0].powi(4).powi(6) } else { DOUBLE_SINE.powi(2).powi(6) }
+}
+
+/// `sin(5πr)/sin(πr)` for |r| ≤ ½, over a scale: its polynomials by their zeros, without their first coefficients.
+///
+/// The units that multiply are what a term waits for, and those that add stand idle: z + a is an addition, and (z + a)z + b
+/// takes one multiplication where a polynomial of its degree has two.
+#[inline(always)]
+pub(crate) fn five_cells<V: Lanes, const G: usize>(r: [V; G]) -> [V; G] {
+    let mut out = r;
+    let mut z = r;
+    if V::Real::NARROW {
+        // q = 4·sin²(πr/2), E = q(4 − q), (E − 5)E + 5, as in `lattice::five`.
+        let q = HALF_THE_TURN[0];
+        let e = -q * q;
+        for g in 0..G {
+            z[g] = r[g] * r[g];
+        }
+        for g in 0..G {
+            out[g] = z[g] * (z[g] - V::of(HALF_ZERO));
+            z[g] = (z[g] + V::of(HALF_ZEROS[0])).mul_add(z[g], V::of(HALF_ZEROS[1]));
+        }
+        for g in 0..G {
+            out[g] = out[g] * z[g];
+        }
+        for g in 0..G {
+            out[g] = out[g] * (out[g] - V::of(4.0 / q));
+        }
+        for g in 0..G {
+            out[g] = (out[g] - V::of(5.0 / e)).mul_add(out[g], V::of(5.0 / (e * e)));
+        }
+    } else {
+        // Y = 2·sin(2πt), Y(Y + 1) − 1.
+        let y = DOUBLE_SINE;
+        for g in 0..G {
+            out[g] = V::of(0.25) - r[g].abs();
+            z[g] = out[g] * out[g];
+        }
+        for g in 0..G {
+            out[g] = out[g] * (z[g] - V::of(SINE_ZERO));
+        }
+        let mut i = 0;
+        while i < SINE_ZEROS.len() {
+            let [a, b] = SINE_ZEROS[i];
+            for g in 0..G {
+                out[g] = out[g] * (z[g] + V::of(a)).mul_add(z[g], V::of(b));
+            }
+            i += 1;
+        }
+        for g in 0..G {
+            out[g] = out[g].mul_sub(out[g] + V::of(1.0 / y), V::of(1.0 / (y * y)));
+        }
+    }
+    out
+}
+
 /// `sin(πr)` for |r| ≤ ½.
 #[inline(always)]
 pub(crate) fn sine_of_half_turn<V: Lanes>(r: V) -> V {
@@ -204,6 +276,20 @@ mod tests {
         assert!((square / 20000.0).sqrt() < 1e-7 && (sum / 20000.0).abs() < 5e-8, "{square:e} {sum:e}");
         assert!(relative(1e-18).abs() < 3.5e-7, "{:e}", relative(1e-18));
         assert_eq!(apply::<F32>(|r| four_sine2_of_half_turn([r])[0], 0.0), 0.0);
+    }
+
+    #[test]
+    fn five_cells_scatter_as_five_waves() {
+        // 1 + 2cos(2πr) + 2cos(4πr), of the number that the type makes of r.
+        let exact = |r: f64| {
+            1.0 + 2.0 * (std::f64::consts::TAU * r).cos() + 2.0 * (2.0 * std::f64::consts::TAU * r).cos()
+        };
+        let scale = |narrow| scale_of_five_cells(narrow).powf(1.0 / 6.0);
+        let wide = |r: f64| scale(false) * apply::<F64>(|r| five_cells([r])[0], r);
+        let narrow = |r: f64| scale(true) * apply::<F32>(|r| five_cells([r])[0], r);
+        assert!(worst([-0.5, 0.5], wide, exact) < 1e-14);
+        assert!(worst([-0.5, 0.5], narrow, |r| exact(f64::from(r as f32))) < 2.5e-6);
+        assert!((narrow(0.0) - 5.0).abs() < 5e-7 && (wide(0.0) - 5.0).abs() < 5e-15);
     }
 
     #[test]

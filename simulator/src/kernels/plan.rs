@@ -158,6 +158,7 @@ impl<const K: usize> Plan<K> {
             Dtype::F32 => why_not_f32(model, split, &lattice, &directions),
         };
         let narrow = dtype == Dtype::F32 && wide.is_none();
+        let lattice = lattice.in_type(narrow);
         let layered = model.sensor.thickness > 0.0;
         let raw = split == Split::Together
             && model.factors.omega == Applied::AtTheEnd
