@@ -42,6 +42,8 @@ pub(crate) type RenderTile<const K: usize> = unsafe fn(&mut Job<K>) -> Result<()
 /// A [`FactorKind`] as a type.
 trait Kind {
     type Of<V: Lanes, const G: usize>: Factor<V, G>;
+    /// Whether vectors of f32 are better taken by twos: indices and places fill the registers of larger groups.
+    const BY_TWOS_IN_F32: bool = false;
 }
 
 struct ConstantKind;
@@ -54,6 +56,7 @@ impl Kind for ConstantKind {
 
 impl Kind for NearestKind {
     type Of<V: Lanes, const G: usize> = Nearest<V, G>;
+    const BY_TWOS_IN_F32: bool = true;
 }
 
 impl Kind for TricubicKind {
@@ -111,9 +114,13 @@ macro_rules! level {
                 block: &mut Block<f32, K>,
                 out: &mut [f32],
             ) {
-                sum::plain::<F32, S, F::Of<F32, $group32>, F::Of<F32, 1>, $group32, K, ANCHORS>(
-                    terms, combos, block, out,
-                );
+                if F::BY_TWOS_IN_F32 {
+                    sum::plain::<F32, S, F::Of<F32, 2>, F::Of<F32, 1>, 2, K, ANCHORS>(terms, combos, block, out);
+                } else {
+                    sum::plain::<F32, S, F::Of<F32, $group32>, F::Of<F32, 1>, $group32, K, ANCHORS>(
+                        terms, combos, block, out,
+                    );
+                }
             }
 
             $(#[$feature])*
