@@ -172,6 +172,7 @@ fn read_inventory(given: &Path) -> Result<Inventory> {
     }
     let root = given.canonicalize().map_err(|e| usage(&e))?;
     let mut inventory = Inventory::scan(&root, &[]).map_err(|e| usage(&e))?;
+    crate::interrupt::check()?;
     if let Some((above, record)) = Record::above(&root) {
         record.attach(&mut inventory, &above, &root);
     }

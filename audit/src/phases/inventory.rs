@@ -67,6 +67,7 @@ pub fn inventory(ctx: &Context, args: &InventoryArgs, outdir: Option<&Path>) -> 
     let progress = Progress::new(ctx.quiet, 100);
     progress.step("inventory: reading the sources");
     let mut inventory = scan_in(&root, &paths)?;
+    crate::interrupt::check()?;
     let record = if args.evidence {
         let given =
             args.c_flags.as_ref().map(|text| crate::case::split_words("--c-flags", text)).transpose()?;
