@@ -117,7 +117,7 @@ impl Record {
             self.conditions.iter().filter_map(|c| Some((c, c.changed(root)?))).collect();
         for (conditions, what) in &different {
             inventory.skipped.push(Skipped {
-                path: conditions.directory.display().to_string(),
+                path: Path::new(".").join(&conditions.directory).display().to_string(),
                 line: None,
                 reason: format!("{what}: evidence for {} loops is not used; `bragg-audit inventory --evidence` asks again", conditions.language.name()),
             });

@@ -13,8 +13,7 @@ pub fn missing<'a>(inventory: &Inventory, hot: impl Iterator<Item = &'a str>) ->
     let why = match stale {
         Some(note) => {
             let what = note.reason.split(": evidence for ").next().unwrap_or(&note.reason);
-            let place = if note.path.is_empty() { String::new() } else { format!("{} ", note.path) };
-            format!("{place}{what}")
+            format!("{} {what}", note.path)
         }
         None if inventory.compilers.is_empty() => "the compilers were not asked yet".to_owned(),
         None => format!("the compilers were not asked about {}", first.module),
