@@ -1,6 +1,6 @@
 //! The C engine as somebody else's program: a plain binary with debug information, profiled from outside by perf and by
 //! callgrind. `callgrind_annotate`, which knows functions and no loops, is the second opinion.
-#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may stop at the first surprise")]
 
 use bragg_audit::hot_loops::{HotLoop, HotLoops, UNMATCHED};
 use bragg_tests::programs::{binary, not_run, run, temporary_folder, workspace_root};
