@@ -67,6 +67,9 @@ pub struct Backlog {
     pub reliable: bool,
     /// What makes the profile not whole.
     pub problems: Vec<String>,
+    /// How many hot loops no compiler was asked about, and why; absent when all were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence_missing: Option<String>,
     /// The profile's source that the shares come from.
     pub source: String,
     /// 100 %: thread time of the render phase in that source, milliseconds; absent when it is not in the profile.
@@ -248,6 +251,7 @@ pub fn build(hot: &HotLoops, inventory: &Inventory, tests: &TestList, context: &
         schema: SCHEMA.into(),
         reliable: context.reliable,
         problems: hot.problems.clone(),
+        evidence_missing: hot.evidence_missing.clone(),
         source: hot.primary.clone(),
         total_ms: summary.and_then(|s| s.total_ms),
         formula: FORMULA.into(),

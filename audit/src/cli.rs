@@ -34,6 +34,7 @@ const EXIT_HELP: &str = "Exit status: 0 pass; 1 the audit itself failed; 2 usage
 Examples:
   bragg-audit run                                  the whole way on the benchmark case, 4096x4096
   bragg-audit run --sizes 1024 --iterations 3      smaller and faster
+  bragg-audit run --evidence                       with what the compilers made of every loop
   bragg-audit capture --candidate-args \"-default_F 101\"   what a wrong candidate looks like (exit 3)
   bragg-audit capture -- -default_F 100 -cell 70 80 90 90 90 90 -lambda 1 -N 5 -detpixels 512   a case of your own
   NB_C_BIN=~/nanoBragg bragg-audit run             against a nanoBragg binary instead of the bundled C engine";
@@ -42,7 +43,7 @@ Examples:
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Do it all: inventory, capture, hot loops, backlog (phases A to B3)
-    Run(CaptureArgs),
+    Run(RunArgs),
     /// Write an audit.toml for a pair of engines, by asking or from flags
     Init(crate::phases::init::InitArgs),
     /// Phase A: list every loop of the sources
@@ -101,6 +102,18 @@ pub enum Dtype {
 pub enum Device {
     /// The processor
     Cpu,
+}
+
+/// What `run` takes.
+#[derive(Clone, Debug, Args)]
+pub struct RunArgs {
+    /// What the capture takes.
+    #[command(flatten)]
+    pub capture: CaptureArgs,
+    /// First ask the compilers what they made of every loop, so that no hot loop stays uncertain (minutes the first time;
+    /// kept until a source or a compiler changes)
+    #[arg(long)]
+    pub evidence: bool,
 }
 
 /// What `capture` and `run` take.

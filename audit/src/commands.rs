@@ -40,8 +40,8 @@ pub fn execute(cli: &Cli) -> Result<Exit> {
     let ctx = context(cli)?;
     match &cli.command {
         Command::Run(args) => {
-            let settings = settings(&ctx, args)?;
-            let outcome = phases::run::run(&ctx, &settings, args.outdir.as_deref())?;
+            let settings = settings(&ctx, &args.capture)?;
+            let outcome = phases::run::run(&ctx, &settings, args.evidence, args.capture.outdir.as_deref())?;
             report_run(&ctx, cli.json, &outcome)
         }
         Command::Inventory(args) => {
@@ -324,6 +324,7 @@ fn report_run(ctx: &Context, as_json: bool, outcome: &phases::run::Outcome) -> R
         let value = json!({
             "verdict": capture.verdict, "loosened": loosened(&capture.stamp)?, "exit": exit.code(), "line": capture.line, "phases": outcome.phases,
             "summary": paths::text(&summary_of(&last.stamp)), "hottest": hottest(outcome.hot.as_ref()),
+            "evidence_missing": outcome.hot.as_ref().and_then(|h| h.evidence_missing.as_ref()),
             "stopped": outcome.stopped.as_ref().map(|e| e.message.clone()),
         });
         print(&pretty(&value)?)?;
@@ -333,6 +334,9 @@ fn report_run(ctx: &Context, as_json: bool, outcome: &phases::run::Outcome) -> R
     let mut text = failed.map_or_else(|| capture.line.clone(), |e| format!("ENGINE FAILED — {e}")) + "\n";
     if let Some(hot) = &outcome.hot {
         text.push_str(&hottest_lines(hot));
+        if let Some(missing) = &hot.evidence_missing {
+            text.push_str(&format!("Evidence {missing}.\n         {}\n", phases::hot_loops::ask("run")));
+        }
     }
     text.push_str(&format!("Summary  {}\n", short(ctx, &summary_of(&last.stamp))));
     if capture.verdict != Verdict::Pass {

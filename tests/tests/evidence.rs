@@ -256,11 +256,19 @@ fn evidence_is_kept_until_a_source_changes() {
         std::fs::copy(place.join(file), to).expect("a copy");
     }
     assert_eq!(loops(&inventory(copy.path(), "moved", &[])), loops(found), "the same tree elsewhere");
+    // another compiler: what it makes of the loops is not known
+    let record = copy.path().join("target/evidence/bragg-audit-evidence.json");
+    let kept = std::fs::read_to_string(&record).expect("the record");
+    std::fs::write(&record, kept.replace("rustc 1.", "rustc 0.")).expect("an older record");
+    let older = inventory(copy.path(), "older", &[]);
+    let code = |l: &&Value| l["language"] == "rust" && l.get("code").is_some();
+    assert_eq!(loops(&older).iter().filter(code).count(), 0, "evidence of another compiler was used");
+    assert!(older["skipped"].to_string().contains("when the compilers were asked"), "{}", older["skipped"]);
+    std::fs::write(&record, kept).expect("the record again");
     let source = copy.path().join("src/lib.rs");
     let text = std::fs::read_to_string(&source).expect("the source");
     std::fs::write(&source, format!("// a new first line\n{text}")).expect("the edit");
     let edited = inventory(copy.path(), "edited", &[]);
-    let code = |l: &&Value| l["language"] == "rust" && l.get("code").is_some();
     assert_eq!(loops(&edited).iter().filter(code).count(), 0, "stale evidence was used");
     assert!(edited["skipped"].to_string().contains("--evidence"), "{}", edited["skipped"]);
 }

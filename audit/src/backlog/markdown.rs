@@ -57,6 +57,14 @@ impl Backlog {
         if !self.problems.is_empty() {
             line(page, format_args!("> The profile is not whole: {}.\n", self.problems.join("; ")));
         }
+        if let Some(missing) = &self.evidence_missing {
+            line(
+                page,
+                format_args!(
+                    "> **{missing}.** Their s is assumed half way. `bragg-audit run --evidence` asks the compilers (minutes; kept until a source or a compiler changes).\n"
+                ),
+            );
+        }
     }
 
     fn basis(&self, page: &mut String) {

@@ -74,6 +74,7 @@ fn drawn(shares: &[(&str, f64)]) -> Drawn {
     // Another source, which is not primary, must not be counted.
     rows.push(HotLoop { source: "spans".into(), ..row(&("pixel#1", 99.0)) });
     let hot = HotLoops {
+        evidence_missing: None,
         schema: crate::hot_loops::SCHEMA.into(),
         primary: SAMPLES.into(),
         threshold_pct: 1.0,

@@ -63,7 +63,7 @@ fn command(compiler: &[String]) -> Option<Command> {
     Some(command)
 }
 
-fn version(compiler: &[String]) -> Option<String> {
+pub(super) fn version(compiler: &[String]) -> Option<String> {
     let output = command(compiler)?.arg("--version").stdin(Stdio::null()).output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     output.status.success().then(|| text.lines().next().map(|l| l.trim().to_owned())).flatten()

@@ -1,5 +1,6 @@
 //! Builds a cargo workspace once more, as released, with its IR, and reads that.
 
+use super::conditions::Conditions;
 use super::ir::{self, Places};
 use super::model::{Code, CompilerRun};
 use super::wrapper;
@@ -39,6 +40,8 @@ pub(super) struct Built {
     pub(super) codes: BTreeMap<String, Code>,
     /// Everything that the build depends on and that is ours: sources and manifests.
     pub(super) files: BTreeSet<PathBuf>,
+    /// What else the code depends on.
+    pub(super) conditions: Conditions,
 }
 
 /// The manifest of the package or workspace around a path, not above `root`.
@@ -54,8 +57,12 @@ pub(super) fn manifest_above(path: &Path, root: &Path) -> Option<PathBuf> {
 pub(super) fn build(manifest: &Path, root: &Path, name: &str, progress: &Progress) -> Result<Built> {
     progress.step(&format!("{name}: asking cargo what the workspace holds"));
     let metadata = metadata(manifest)?;
+    // before the build: what changes while it runs counts as changed
+    let directory = metadata.workspace_root.strip_prefix(root).unwrap_or(Path::new(""));
+    let conditions = Conditions::of_rust(root, directory);
     let sources = sources(&metadata);
     let inventory = Inventory::scan(root, &sources).map_err(|e| AuditError::usage(e.to_string()))?;
+    crate::interrupt::check()?;
     let target = target_directory(&metadata.workspace_root);
     let output = compile(manifest, &target, name, progress)?;
     let modules = modules(&output, &target);
@@ -91,6 +98,8 @@ pub(super) fn build(manifest: &Path, root: &Path, name: &str, progress: &Progres
         }
     }
     let mut files: BTreeSet<PathBuf> = inventory.files.iter().map(|f| root.join(&f.path)).collect();
+    let scripts = metadata.packages.iter().flat_map(|p| &p.targets);
+    files.extend(scripts.filter(|t| t.kind.iter().any(|k| k == "custom-build")).map(|t| t.src_path.clone()));
     files.extend(metadata.packages.iter().map(|p| p.manifest_path.clone()));
     files.extend(
         ["Cargo.toml", "Cargo.lock", ".cargo/config.toml"]
@@ -103,8 +112,9 @@ pub(super) fn build(manifest: &Path, root: &Path, name: &str, progress: &Progres
         modules.len(),
         found.functions
     );
-    let run = CompilerRun { name: name.to_string(), what, compiler: version(), flags, problems };
-    Ok(Built { run, codes, files })
+    let said = conditions.found.get("rustc").map_or("", String::as_str);
+    let run = CompilerRun { name: name.to_string(), what, compiler: version(said), flags, problems };
+    Ok(Built { run, codes, files, conditions })
 }
 
 fn cargo() -> OsString {
@@ -115,6 +125,8 @@ fn metadata(manifest: &Path) -> Result<Metadata> {
     let output = Command::new(cargo())
         .args(["metadata", "--no-deps", "--format-version", "1", "--manifest-path"])
         .arg(manifest)
+        // a toolchain file counts from where cargo stands
+        .current_dir(manifest.parent().unwrap_or(Path::new(".")))
         .stdin(Stdio::null())
         .output()
         .map_err(|e| AuditError::failed("cargo metadata (is cargo installed?)", e))?;
@@ -155,6 +167,7 @@ fn compile(manifest: &Path, target: &Path, name: &str, progress: &Progress) -> R
         .env("CARGO_INCREMENTAL", "0")
         .env("RUSTC_WORKSPACE_WRAPPER", own)
         .env(wrapper::VARIABLE, "1")
+        .current_dir(manifest.parent().unwrap_or(Path::new(".")))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -256,10 +269,8 @@ fn flags(modules: &[PathBuf], target: &Path) -> String {
     if sets.is_empty() { "not known".into() } else { Vec::from_iter(sets).join(" | ") }
 }
 
-fn version() -> String {
-    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let output = Command::new(rustc).arg("-vV").stdin(Stdio::null()).output().ok();
-    let text = output.map(|o| String::from_utf8_lossy(&o.stdout).into_owned()).unwrap_or_default();
+/// The lines of `rustc -vV` that matter to people.
+fn version(text: &str) -> String {
     let llvm = text.lines().find(|l| l.starts_with("LLVM version"));
     let parts: Vec<&str> = text.lines().take(1).chain(llvm).collect();
     if parts.is_empty() { "not known".into() } else { parts.join(", ") }

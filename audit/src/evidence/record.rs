@@ -1,5 +1,6 @@
 //! Evidence as it is kept between runs, and how it comes to the loops of an inventory.
 
+use super::conditions::Conditions;
 use super::model::{Code, CompilerRun};
 use super::rules;
 use crate::hash;
@@ -9,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The name and version of that form.
-const SCHEMA: &str = "bragg-audit/evidence/1";
+const SCHEMA: &str = "bragg-audit/evidence/2";
 /// Its file, in the evidence build's directory.
 const FILE: &str = "bragg-audit-evidence.json";
 
@@ -22,6 +23,8 @@ pub struct Record {
     pub runs: Vec<CompilerRun>,
     /// sha256 of every file the evidence depends on, by path (from the root where it lies below it).
     pub files: BTreeMap<PathBuf, String>,
+    /// What else the evidence depends on.
+    pub conditions: Vec<Conditions>,
     /// What was made of each loop, by id.
     pub codes: BTreeMap<String, Code>,
 }
@@ -30,7 +33,13 @@ impl Record {
     /// An empty record.
     #[must_use]
     pub fn new() -> Self {
-        Self { schema: SCHEMA.into(), runs: Vec::new(), files: BTreeMap::new(), codes: BTreeMap::new() }
+        Self {
+            schema: SCHEMA.into(),
+            runs: Vec::new(),
+            files: BTreeMap::new(),
+            conditions: Vec::new(),
+            codes: BTreeMap::new(),
+        }
     }
 
     /// Notes a file that the evidence depends on.
@@ -52,6 +61,12 @@ impl Record {
     pub fn read(root: &Path) -> Option<Self> {
         let bytes = std::fs::read(Self::place(root)).ok()?;
         serde_json::from_slice(&bytes).ok().filter(|r: &Self| r.schema == SCHEMA)
+    }
+
+    /// The record of a tree or of the nearest directory above it, and that directory.
+    #[must_use]
+    pub fn above(root: &Path) -> Option<(PathBuf, Self)> {
+        root.ancestors().find_map(|dir| Some((dir.to_owned(), Self::read(dir)?)))
     }
 
     /// Keeps the record: written beside, then renamed.
@@ -83,9 +98,11 @@ impl Record {
         found.or_else(|| file.parent()).unwrap_or(Path::new("")).to_owned()
     }
 
-    /// Gives the loops of an inventory their code and the status that follows from it. Evidence that is out of date is not
-    /// used, and the inventory says so.
-    pub fn attach(&self, inventory: &mut Inventory, root: &Path) {
+    /// Gives the loops of an inventory of `tree` their code and the status that follows from it; `root` is the directory that
+    /// the record is of, the same or one above. Evidence that is out of date is not used, and the inventory says so.
+    pub fn attach(&self, inventory: &mut Inventory, root: &Path, tree: &Path) {
+        let below = tree.strip_prefix(root).unwrap_or(Path::new(""));
+        let full = |name: &str| below.join(name).display().to_string();
         let stale = self.stale(root);
         let lost: BTreeSet<PathBuf> = stale.iter().map(|file| self.package(Path::new(file))).collect();
         if let Some(first) = stale.first() {
@@ -95,13 +112,29 @@ impl Record {
                 line: None,
                 reason: format!("changed since the compilers were asked{more}: evidence for loops of that package is not used; `bragg-audit inventory --evidence` asks again"),
             });
-            inventory.skipped.sort();
         }
+        let different: Vec<(&Conditions, String)> =
+            self.conditions.iter().filter_map(|c| Some((c, c.changed(root)?))).collect();
+        for (conditions, what) in &different {
+            inventory.skipped.push(Skipped {
+                path: Path::new(".").join(&conditions.directory).display().to_string(),
+                line: None,
+                reason: format!("{what}: evidence for {} loops is not used; `bragg-audit inventory --evidence` asks again", conditions.language.name()),
+            });
+        }
+        inventory.skipped.sort();
         // the workspace's own manifest and lock file concern every package below
-        let lost = |module: &str| lost.iter().any(|dir| Path::new(module).starts_with(dir));
+        let lost = |language: Language, module: &str| {
+            lost.iter().any(|dir| Path::new(module).starts_with(dir))
+                || different.iter().any(|(c, _)| c.concern(language, module))
+        };
         inventory.compilers = self.runs.clone();
-        for one in inventory.loops.iter_mut().filter(|l| !lost(&l.module)) {
-            match self.codes.get(&one.loop_id) {
+        for one in &mut inventory.loops {
+            let module = full(&one.module);
+            if lost(one.language, &module) {
+                continue;
+            }
+            match self.codes.get(&full(&one.loop_id)) {
                 Some(code) => {
                     one.code = Some(code.clone());
                     let (status, text) = rules::from_code(code);
@@ -110,7 +143,7 @@ impl Record {
                         (one.status, one.evidence) = (status, text);
                     }
                 }
-                None if one.status != Status::Safe && self.files.contains_key(Path::new(&one.module)) => {
+                None if one.status != Status::Safe && self.files.contains_key(Path::new(&module)) => {
                     let words = match one.language {
                         Language::C => rules::NOT_REPORTED,
                         _ => rules::NO_CODE,
@@ -168,7 +201,7 @@ mod tests {
         record.codes.extend(["a", "b"].map(|p| (format!("{p}/src/lib.rs::f#1"), vector())));
         let statuses = || {
             let mut inventory = Inventory::scan(root, &[]).unwrap();
-            record.attach(&mut inventory, root);
+            record.attach(&mut inventory, root, root);
             let all: Vec<Status> = inventory.loops.iter().map(|l| l.status).collect();
             (all, inventory.skipped.len(), inventory.loops[1].evidence.clone())
         };

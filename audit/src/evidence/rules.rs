@@ -120,6 +120,9 @@ pub fn describe(code: &Code) -> String {
         }
         CodeState::Scalar => "scalar code".to_string(),
         CodeState::Mixed => format!("mixed: {instances} instances, {}", counts.join(", ")),
+        CodeState::Unknown if code.how == Some(How::VectorTypes) => {
+            "written with vector types, of which the report says no more".to_string()
+        }
         CodeState::Unknown => "code without its loop".to_string(),
     };
     if let (Some(bits), Some(lanes), Some(element)) = (code.bits, code.lanes, &code.element)
@@ -131,9 +134,9 @@ pub fn describe(code: &Code) -> String {
     }
     match code.how {
         Some(How::LoopVectorizer) => text.push_str(", made by the loop vectorizer"),
-        Some(How::VectorTypes) => text.push_str(", by vector types"),
+        Some(How::VectorTypes) if code.state != CodeState::Unknown => text.push_str(", by vector types"),
         Some(How::Unrolled) => text.push_str(", no loop left"),
-        None => {}
+        Some(How::VectorTypes) | None => {}
     }
     if instances > 1 && code.state != CodeState::Mixed {
         text.push_str(&format!(", {instances} instances"));

@@ -96,6 +96,9 @@ pub struct HotLoops {
     pub rows: Vec<HotLoop>,
     /// What makes the profile not whole; empty when it may be believed.
     pub problems: Vec<String>,
+    /// How many of the hot loops no compiler was asked about, and why; absent when all were.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub evidence_missing: Option<String>,
     /// For a picture: ids of nested loops, outermost first, with the self time (or samples) of the innermost. Of the
     /// primary source, where it has stacks; not in the JSON.
     #[serde(skip)]
@@ -316,8 +319,10 @@ pub fn build(inputs: Inputs<'_>) -> Result<HotLoops, HotLoopsError> {
         .map(stack)
         .collect();
     stacks.sort_by(|a, b| a.0.cmp(&b.0));
+    let hot = rows.iter().filter(|r| r.source == primary && r.self_pct >= crate::evidence::rules::WARM_PCT);
     Ok(HotLoops {
         schema: SCHEMA.into(),
+        evidence_missing: crate::evidence::missing(inputs.inventory, hot.map(|r| r.loop_id.as_str())),
         primary,
         threshold_pct: inputs.threshold_pct,
         problems: sources.iter_mut().flat_map(|s| std::mem::take(&mut s.problems)).collect(),

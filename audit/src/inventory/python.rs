@@ -119,7 +119,7 @@ fn raw(view: &View, node: Node, function: impl FnOnce() -> String) -> Option<Raw
     let body = field("body").map_or(node.end_byte(), |b| b.start_byte());
     let (kind, repeated, hint, range) = match node.kind() {
         "for_statement" => {
-            let hint = field("right").and_then(|iterable| trips(view, iterable));
+            let hint = field("right").filter(|_| !is_async(node)).and_then(|iterable| trips(view, iterable));
             (LoopKind::For, ranges(&["left", "body"]), hint, node.start_byte()..body)
         }
         "while_statement" => (LoopKind::While, ranges(&["condition", "body"]), None, node.start_byte()..body),
@@ -154,8 +154,14 @@ fn comprehension(view: &View, node: Node) -> Parts {
         Some(first) => vec![whole.start..view.at(first.start_byte()), view.at(first.end_byte())..whole.end],
         None => vec![whole],
     };
-    let hint = first.filter(|_| clauses.len() == 1).and_then(|iterable| trips(view, iterable));
+    let known = clauses.len() == 1 && !clauses.iter().any(|c| is_async(*c));
+    let hint = first.filter(|_| known).and_then(|iterable| trips(view, iterable));
     (LoopKind::Comprehension, repeated, hint, node.byte_range())
+}
+
+/// What is awaited one by one has no length.
+fn is_async(node: Node) -> bool {
+    node.child(0).is_some_and(|first| first.kind() == "async")
 }
 
 /// Whether what stands around a generator expression runs it.

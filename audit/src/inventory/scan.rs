@@ -112,6 +112,9 @@ impl Parsers {
 fn read_file(root: &Path, file: &str, parsers: &mut Parsers) -> Read {
     let note = |reason: String| Skipped { path: file.to_string(), line: None, reason };
     let skip = |reason: String| Read { path: file.to_string(), parsed: None, notes: vec![note(reason)] };
+    if crate::interrupt::requested() {
+        return skip("not read: interrupted".to_string());
+    }
     let Some(language) = language(Path::new(file)) else {
         return skip("not read: neither Rust (.rs) nor C (.c, .h) nor Python (.py, .pyi)".to_string());
     };

@@ -6,6 +6,8 @@ use std::fmt::Write;
 
 /// Rows of the long lists.
 const LIST_LIMIT: usize = 20;
+/// Notes on what was skipped.
+const SKIPPED_LIMIT: usize = 200;
 
 impl Inventory {
     /// Counts by language, kind, status and module, the deepest loops, what was skipped, and, given an
@@ -54,8 +56,19 @@ impl Inventory {
             *counts.entry((l.status.name(), &l.evidence)).or_default() += 1;
         }
         line(page, format_args!("Why each status was given:\n"));
-        for ((status, evidence), count) in counts {
+        let mut counts: Vec<((&str, &str), usize)> = counts.into_iter().collect();
+        counts.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+        for ((status, evidence), count) in counts.iter().take(LIST_LIMIT) {
             line(page, format_args!("- {count} {status}: {evidence}"));
+        }
+        if counts.len() > LIST_LIMIT {
+            line(
+                page,
+                format_args!(
+                    "- and {} more reasons; the JSON and CSV forms have each loop's",
+                    counts.len() - LIST_LIMIT
+                ),
+            );
         }
         page.push('\n');
     }
@@ -113,9 +126,15 @@ impl Inventory {
         if self.skipped.is_empty() {
             line(page, format_args!("Nothing."));
         }
-        for note in &self.skipped {
+        for note in self.skipped.iter().take(SKIPPED_LIMIT) {
             let place = note.line.map(|n| format!(":{n}")).unwrap_or_default();
             line(page, format_args!("- {}{place}: {}", note.path, note.reason));
+        }
+        if self.skipped.len() > SKIPPED_LIMIT {
+            line(
+                page,
+                format_args!("- and {} more; the JSON form has all", self.skipped.len() - SKIPPED_LIMIT),
+            );
         }
     }
 }

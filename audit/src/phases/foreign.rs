@@ -172,8 +172,9 @@ fn read_inventory(given: &Path) -> Result<Inventory> {
     }
     let root = given.canonicalize().map_err(|e| usage(&e))?;
     let mut inventory = Inventory::scan(&root, &[]).map_err(|e| usage(&e))?;
-    if let Some(record) = Record::read(&root) {
-        record.attach(&mut inventory, &root);
+    crate::interrupt::check()?;
+    if let Some((above, record)) = Record::above(&root) {
+        record.attach(&mut inventory, &above, &root);
     }
     overrides::apply(&mut inventory, &root.join(overrides::FILE)).map_err(AuditError::usage)?;
     if inventory.loops.is_empty() {
@@ -311,6 +312,9 @@ fn summary(ctx: &Context, stamp: &str, hot: &HotLoops) -> String {
     for problem in &hot.problems {
         text.push_str(&format!("\n- {problem}\n"));
     }
+    if let Some(missing) = &hot.evidence_missing {
+        text.push_str(&format!("\n{missing}. {}\n", super::hot_loops::ask("inventory SOURCES")));
+    }
     text.push_str("\n## Loops\n\n");
     text.push_str(&table(
         &["source", "loop", "self", "with what it contains", "95 % interval", "notes"],
@@ -339,6 +343,12 @@ pub fn lines(done: &Foreign) -> String {
     }
     for problem in &done.hot.problems {
         text.push_str(&format!("Problem  {problem}\n"));
+    }
+    if let Some(missing) = &done.hot.evidence_missing {
+        text.push_str(&format!(
+            "Evidence {missing}.\n         {}\n",
+            super::hot_loops::ask("inventory SOURCES")
+        ));
     }
     text
 }

@@ -321,11 +321,22 @@ pub(super) fn measured(hot: &HotLoops) -> Loops {
         status: r.status.map_or("—".to_owned(), |s| s.name().to_owned()),
         notes: r.notes.clone(),
     });
-    let source = format!(
+    let mut source = format!(
         "From {}; shares of the summed thread time of the render phase; loops below the threshold and unmatched time are in `hot_loops.csv`.",
         hot.primary
     );
+    if let Some(missing) = &hot.evidence_missing {
+        source.push_str(&format!("\n\n**{missing}.** {}", ask("inventory")));
+    }
     Loops::Measured(source, rows.collect())
+}
+
+/// How to get the compilers' evidence.
+#[must_use]
+pub fn ask(command: &str) -> String {
+    format!(
+        "`bragg-audit {command} --evidence` asks the compilers (minutes; kept until a source or a compiler changes)."
+    )
 }
 
 /// 100 % of a source.

@@ -67,18 +67,18 @@ pub fn inventory(ctx: &Context, args: &InventoryArgs, outdir: Option<&Path>) -> 
     let progress = Progress::new(ctx.quiet, 100);
     progress.step("inventory: reading the sources");
     let mut inventory = scan_in(&root, &paths)?;
+    crate::interrupt::check()?;
     let record = if args.evidence {
-        let words = match &args.c_flags {
-            Some(text) => crate::case::split_words("--c-flags", text)?,
-            None => crate::case::split_words("flags of the C engine", nanobragg::build_info::C_FLAGS)?,
-        };
-        let words: Vec<String> = words.into_iter().map(|w| w.to_string_lossy().into_owned()).collect();
-        Some(evidence::collect(&inventory, &root, &words, &progress)?)
+        let given =
+            args.c_flags.as_ref().map(|text| crate::case::split_words("--c-flags", text)).transpose()?;
+        let words: Option<Vec<String>> =
+            given.map(|g| g.into_iter().map(|w| w.to_string_lossy().into_owned()).collect());
+        Some(evidence::collect(&inventory, &root, words.as_deref(), &progress)?)
     } else {
         evidence::Record::read(&root)
     };
     if let Some(record) = &record {
-        record.attach(&mut inventory, &root);
+        record.attach(&mut inventory, &root, &root);
     }
     let file = args.overrides.clone().unwrap_or_else(|| root.join(overrides::FILE));
     if args.overrides.is_some() && !file.is_file() {

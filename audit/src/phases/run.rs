@@ -18,14 +18,15 @@ pub struct Outcome {
     pub stopped: Option<AuditError>,
 }
 
-/// Runs the phases; with `outdir` each into a folder of its own below it.
+/// Runs the phases; with `outdir` each into a folder of its own below it; with `evidence` the compilers are asked first.
 ///
 /// # Errors
 /// When a phase before the hot loops fails. A blocked capture is an outcome, not an error.
-pub fn run(ctx: &Context, settings: &Settings, outdir: Option<&Path>) -> Result<Outcome> {
+pub fn run(ctx: &Context, settings: &Settings, evidence: bool, outdir: Option<&Path>) -> Result<Outcome> {
     let place = |phase: &str| -> Option<PathBuf> { outdir.map(|d| d.join(format!("phase_{phase}"))) };
-    let a =
-        super::inventory::inventory(ctx, &super::inventory::InventoryArgs::default(), place("a").as_deref())?;
+    // before any timing: a build beside the engines would disturb them
+    let asked = super::inventory::InventoryArgs { evidence, ..Default::default() };
+    let a = super::inventory::inventory(ctx, &asked, place("a").as_deref())?;
     let (b1, record) = super::capture::capture(ctx, settings, place("b1").as_deref())?;
     let mut outcome = Outcome { phases: vec![a.clone(), b1.clone()], hot: None, stopped: None };
     if b1.verdict != Verdict::Pass {

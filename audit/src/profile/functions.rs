@@ -46,8 +46,8 @@ pub enum FunctionsError {
     Profiler(#[from] pprof::Error),
 }
 
-/// Runs `work` under the profiler. With `within`, only stacks with a function whose name contains it count: the way to
-/// keep to the render phase, which `pprof` knows nothing of.
+/// Runs `work` under the profiler. With `within`, only stacks with a function whose path contains that name count (`render`
+/// is in `a::render::<f64>` and not in `a::renders`): the way to keep to the render phase, which `pprof` knows nothing of.
 ///
 /// # Errors
 /// When another `pprof` profiler runs in this process, or the report cannot be made; `work`'s result is then lost.
@@ -122,7 +122,7 @@ impl Functions {
     }
 
     fn add(&mut self, outermost_first: Vec<String>, count: u64, within: Option<&str>) {
-        if within.is_some_and(|part| !outermost_first.iter().any(|name| name.contains(part))) {
+        if within.is_some_and(|part| !outermost_first.iter().any(|name| has_word(name, part))) {
             self.outside += count;
             return;
         }
@@ -164,6 +164,14 @@ const INLINED: [&str; 17] = [
     "drive_unindexed",
 ];
 
+/// Whether `word` stands in `name` and is not a part of a longer identifier.
+fn has_word(name: &str, word: &str) -> bool {
+    let part_of_name = |c: char| c == '_' || c.is_alphanumeric();
+    name.match_indices(word).any(|(at, _)| {
+        !name[..at].ends_with(part_of_name) && !name[at + word.len()..].starts_with(part_of_name)
+    })
+}
+
 fn is_plumbing(name: &str) -> bool {
     // frames that were inlined have no path of their own, but their type arguments name rayon and the unwinder
     let anywhere = ["rayon", "core::panic", "std::thread", "std::rt"];
@@ -198,6 +206,22 @@ mod tests {
         functions.write_folded(&mut folded).unwrap();
         let folded = String::from_utf8(folded).unwrap();
         assert_eq!(folded, "main;render 2\nmain;render:band;sin 2\nmain;render;sin 6\n");
+    }
+
+    #[test]
+    fn a_name_is_not_part_of_a_longer_one() {
+        for name in [
+            "render",
+            "a::render::<f64>",
+            "<a::B as c::D>::render",
+            "a::render::{{closure}}",
+            "renders::render",
+        ] {
+            assert!(has_word(name, "render"), "{name}");
+        }
+        for name in ["renders", "a::prerender", "render_rows", "a::renders::go", "rendé", ""] {
+            assert!(!has_word(name, "render"), "{name}");
+        }
     }
 
     #[test]

@@ -40,6 +40,8 @@ struct Said {
     lanes: Option<u32>,
     scalar: u32,
     block: Option<u32>,
+    /// The code is written with vector types, which the report does not weigh.
+    by_hand: bool,
     reason: Option<String>,
 }
 
@@ -90,6 +92,9 @@ impl Verdicts {
         } else if let Some(reason) = text.strip_prefix("missed: not vectorized: ")
             && let Some(said) = subject.and_then(|l| self.loops.get_mut(&l)).filter(|s| s.reason.is_none())
         {
+            // the vectorizer gives up on what is a vector already: intrinsics
+            said.by_hand =
+                reason.starts_with("no vectype") && ["__m", "vector("].iter().any(|t| reason.contains(t));
             said.reason = Some(format!("{} (line {})", reason.trim_end_matches('.'), remark.line));
         }
     }
@@ -124,6 +129,7 @@ impl Verdicts {
         } else if text.contains("SLP vectorized") {
             said.block = said.block.max(Some(0));
         } else if let Some((_, reason)) = text.split_once("loop not vectorized: ") {
+            said.by_hand |= reason.starts_with("instruction return type cannot be vectorized");
             said.reason.get_or_insert_with(|| reason.to_string());
             if remark.text.contains("-Rpass-missed") {
                 said.scalar += 1;
@@ -185,6 +191,9 @@ impl Said {
             Some(_) => {
                 let bits = self.block.filter(|bits| *bits > 0);
                 instance(CodeState::Partial, Some(How::VectorTypes), bits, self.reason.clone())
+            }
+            None if self.by_hand => {
+                instance(CodeState::Unknown, Some(How::VectorTypes), None, self.reason.clone())
             }
             None => instance(CodeState::Scalar, None, None, self.reason.clone()),
         };
@@ -248,6 +257,20 @@ t.c:4:16: missed: not vectorized: no vectype for stmt: _4 = *_3;
         );
         assert_eq!(second.state, CodeState::Scalar);
         assert_eq!(second.reason.as_deref(), Some("no vectype for stmt: _4 = *_3; (line 4)"));
+    }
+
+    /// What gcc 12 says of a loop of intrinsics: vector code, but not by its vectorizer, and how much of it is not told.
+    #[test]
+    fn intrinsics_are_not_called_scalar() {
+        let said = "t.c:3:23: missed: couldn't vectorize loop
+t.c:4:16: missed: not vectorized: no vectype for stmt: _10 = MEM[(__m128_u * {ref-all})_2];
+ scalar_type: __m128_u
+";
+        let codes = read(Style::Gcc, said);
+        let second = codes[1].as_ref().unwrap();
+        assert_eq!((second.state, second.how), (CodeState::Unknown, Some(How::VectorTypes)));
+        let text = super::super::super::rules::describe(second);
+        assert!(text.starts_with("written with vector types"), "{text}");
     }
 
     /// Texts of "Auto-Vectorization in LLVM", section "Diagnostics".

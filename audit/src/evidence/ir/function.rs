@@ -3,8 +3,13 @@
 use super::instruction::{self, Class, Width};
 use std::collections::HashMap;
 
+/// Bytes of a function's text that are read; lines beyond are counted and left out. A large one has two million.
+const TEXT_LIMIT: usize = 32 << 20;
 /// Most instructions of one function; more are counted and left out.
-const INSTRUCTION_LIMIT: usize = 4_000_000;
+const INSTRUCTION_LIMIT: usize = 1_000_000;
+/// Most blocks of one function, and places that one block leads to.
+const BLOCK_LIMIT: usize = 1 << 16;
+const SUCCESSOR_LIMIT: usize = 4096;
 
 /// A function's body.
 #[derive(Debug, Default)]
@@ -26,6 +31,8 @@ pub(super) struct Function {
     labels: HashMap<Box<str>, usize>,
     known_callees: HashMap<Box<str>, u32>,
     open: Option<usize>,
+    /// Bytes read so far.
+    text: usize,
 }
 
 /// A basic block.
@@ -66,6 +73,11 @@ impl Function {
 
     /// Takes a line of the body in.
     pub(super) fn line(&mut self, line: &str) {
+        self.text += line.len();
+        if self.text > TEXT_LIMIT || self.blocks.len() >= BLOCK_LIMIT {
+            self.skipped += 1;
+            return;
+        }
         if let Some(label) = label(line) {
             let block = self.block(label);
             self.open = Some(block);
@@ -82,9 +94,11 @@ impl Function {
             }
         };
         if line.contains("label %") {
-            let targets: Vec<usize> = instruction::targets(line).map(|t| self.block(t)).collect();
+            let targets: Vec<usize> =
+                instruction::targets(line).take(SUCCESSOR_LIMIT).map(|t| self.block(t)).collect();
             for target in targets {
-                if !self.blocks[current].successors.contains(&target) {
+                let known = &self.blocks[current].successors;
+                if known.len() < SUCCESSOR_LIMIT && !known.contains(&target) {
                     self.blocks[current].successors.push(target);
                 }
             }
@@ -167,6 +181,19 @@ fn label(line: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_body_without_end_is_read_as_far_as_the_limits() {
+        let mut function = Function::begin("define void @f() {");
+        for block in 0..BLOCK_LIMIT + 10 {
+            function.line(&format!("b{block}:"));
+        }
+        assert_eq!((function.blocks.len(), function.skipped), (BLOCK_LIMIT, 10));
+        let mut function = Function::begin("define void @f() {");
+        let jump = |to: usize| format!("  br i1 %c, label %a{to}, label %b{to}");
+        (0..SUCCESSOR_LIMIT).for_each(|to| function.line(&jump(to)));
+        assert_eq!(function.blocks[0].successors.len(), SUCCESSOR_LIMIT);
+    }
 
     #[test]
     fn blocks_and_jumps() {

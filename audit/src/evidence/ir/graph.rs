@@ -3,6 +3,9 @@
 //! Dominators by K. D. Cooper, T. J. Harvey, K. Kennedy, "A Simple, Fast Dominance Algorithm" (2001). A loop is a
 //! header with everything from which its back edges can be reached without passing it, as in LLVM's LoopInfo.
 
+/// Most entries of all loops' bodies together: nests thousands deep are no code that people wrote.
+const BODY_LIMIT: usize = 4_000_000;
+
 /// The loops of one function. Block 0 is the entry.
 #[derive(Debug, Default)]
 pub(super) struct Loops {
@@ -14,6 +17,8 @@ pub(super) struct Loops {
     pub(super) of_block: Vec<Option<usize>>,
     /// Blocks that jump back to each loop's header.
     pub(super) latches: Vec<Vec<usize>>,
+    /// The limit was reached: some loops are missing.
+    pub(super) cut: bool,
 }
 
 impl Loops {
@@ -34,6 +39,7 @@ impl Loops {
         let dominators = dominators(&order, &rank, &predecessors);
         let mut found: Vec<(usize, Vec<usize>, Vec<usize>)> = Vec::new(); // header, latches, body
         let mut mark = vec![usize::MAX; count];
+        let (mut left, mut cut) = (BODY_LIMIT, false);
         for &header in order.iter().rev() {
             let back = |&&p: &&usize| dominates(header, p, &dominators, &rank);
             let latches: Vec<usize> = predecessors[header].iter().filter(back).copied().collect();
@@ -43,18 +49,23 @@ impl Loops {
             mark[header] = header;
             let mut body = vec![header];
             let mut open = latches.clone();
-            while let Some(block) = open.pop() {
+            while let Some(block) = open.pop().filter(|_| body.len() <= left) {
                 if mark[block] != header {
                     mark[block] = header;
                     body.push(block);
                     open.extend(&predecessors[block]);
                 }
             }
+            cut = body.len() > left;
+            if cut {
+                break;
+            }
+            left -= body.len();
             found.push((header, latches, body));
         }
         // a loop inside another has fewer blocks: the larger first, so that the inner ones overwrite
         found.sort_by_key(|(header, _, body)| (std::cmp::Reverse(body.len()), *header));
-        let mut loops = Self { of_block: vec![None; count], ..Self::default() };
+        let mut loops = Self { of_block: vec![None; count], cut, ..Self::default() };
         for (header, latches, body) in found {
             let index = loops.headers.len();
             loops.parents.push(loops.of_block[header]);
@@ -153,6 +164,19 @@ mod tests {
         assert_eq!(nest, [(1, None), (5, None), (2, Some(0))]);
         assert_eq!(loops.of_block, [None, Some(0), Some(2), Some(0), None, Some(1), Some(1), None]);
         assert_eq!(loops.latches, [vec![3], vec![6], vec![2]]);
+    }
+
+    #[test]
+    fn a_nest_deeper_than_any_code_is_cut() {
+        let nest = |n: usize| {
+            let mut edges: Vec<Vec<usize>> = (0..n).map(|i| vec![i + 1]).collect();
+            edges.extend((0..n).map(|k| vec![n - 1 - k, n + k + 1]));
+            edges.push(Vec::new());
+            Loops::of(&edges)
+        };
+        let shallow = nest(50);
+        assert_eq!((shallow.headers.len(), shallow.cut), (50, false));
+        assert!(nest(4000).cut, "its bodies together would have sixteen million entries");
     }
 
     #[test]

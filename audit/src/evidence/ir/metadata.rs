@@ -4,8 +4,12 @@
 
 use std::collections::HashMap;
 
-/// Most nodes that are kept; a module has some hundred thousand.
-const NODE_LIMIT: usize = 20_000_000;
+/// Most nodes that are kept, some 100 MB; a module has some hundred thousand.
+const NODE_LIMIT: usize = 2_000_000;
+/// Most entries of a list that are kept: a loop's identity has a few marks.
+const LIST_LIMIT: usize = 32;
+/// Longest path of a file, bytes.
+const PATH_LIMIT: usize = 4096;
 /// SSE2 and NEON.
 const PLAIN_BITS: u32 = 128;
 /// Longest chain of inlined calls that is followed; also ends cycles.
@@ -162,7 +166,7 @@ fn file(text: &str) -> Option<Node> {
     let directory = string(text, "directory").unwrap_or_default();
     let absolute = name.starts_with('/') || directory.is_empty();
     let path = if absolute { name } else { format!("{directory}/{name}") };
-    Some(Node::File(path.into()))
+    (path.len() <= PATH_LIMIT).then(|| Node::File(path.into()))
 }
 
 /// The value of a field, outside of strings: everything from after `name: `.
@@ -217,7 +221,7 @@ fn leading_number(text: &str) -> Option<u32> {
 }
 
 fn list(text: &str) -> Box<[u32]> {
-    text.split('!').filter_map(leading_number).collect()
+    text.split('!').filter_map(leading_number).take(LIST_LIMIT).collect()
 }
 
 #[cfg(test)]

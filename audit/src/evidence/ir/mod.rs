@@ -40,6 +40,9 @@ use weigh::{Tally, Version};
 /// Most instances of one loop that are kept with their names.
 const INSTANCE_LIMIT: usize = 256;
 
+/// Most steps that judging one function may take (instructions times loops times depth); real ones stay far below.
+const WORK_LIMIT: usize = 1 << 31;
+
 /// What modules said about loops, by the loop's place in the inventory.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
@@ -116,6 +119,12 @@ fn function(function: &Function, places: &mut ModulePlaces<'_, '_>, found: &mut 
     }
     let successors = function.successors();
     let loops = Loops::of(&successors);
+    let depth =
+        (0..loops.headers.len()).map(|l| loops.outwards(Some(l)).take(1000).count()).max().unwrap_or(0);
+    if loops.cut || function.instructions.len().saturating_mul(loops.headers.len() * depth) > WORK_LIMIT {
+        found.skipped += 1;
+        return;
+    }
     let owners = owners(function, &loops, &spots);
     let mut own: HashMap<Entry, BTreeMap<usize, Tally>> = HashMap::new();
     let mut straight: BTreeMap<Entry, Tally> = BTreeMap::new();

@@ -60,6 +60,8 @@ fn loops_of_every_kind_are_listed() {
     let hints: Vec<Option<&str>> =
         inventory.loops.iter().map(|l| l.trip_count_hint.as_deref()).take(5).collect();
     assert_eq!(hints, [Some("3"), Some("3"), None, None, Some("2")]);
+    let queue = inventory.loops.iter().find(|l| l.header.starts_with("async for")).unwrap();
+    assert_eq!(queue.trip_count_hint, None, "what is awaited has no length");
     let functions: Vec<(&str, u32, u32)> =
         inventory.files[0].functions.iter().map(|f| (f.name.as_str(), f.line, f.end_line)).collect();
     assert_eq!(functions, [("Sim.run", 10, 21), ("Sim.later", 23, 27), ("Sim.later.inner", 25, 26)]);
