@@ -7,6 +7,7 @@ use super::flow::{self, Divergence, Pair};
 use super::lab::{Lab, Outcome, Recipe, Role};
 use super::model::{Cause, Class, Diagnosis};
 use super::ratio;
+use super::residual;
 use super::taps::{Tap, Trace};
 use super::tracing;
 use crate::case::paste;
@@ -289,8 +290,7 @@ pub(super) fn suspects(
     let switched: Vec<String> =
         switches.iter().map(|s| format!("{} the engines agree, with it they do not", s.text)).collect();
     let root = d.first_divergence().cloned();
-    let shapes = d.shapes.clone();
-    for (i, s) in shapes.iter().enumerate().filter(|(_, s)| s.passes || s.explained > 0.9) {
+    for (i, s) in residual::telling(&d.shapes, 0.9).iter().enumerate() {
         let class = match s.name.as_str() {
             "scale" => Class::Scale,
             "offset" | "a smooth background" | "scale and offset" => Class::Background,
