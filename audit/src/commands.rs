@@ -183,7 +183,8 @@ fn bisect_settings(ctx: &Context, args: &phases::bisect::BisectArgs) -> Result<S
         if !phases::bisect::is_defined(ctx, args) {
             return Err(e);
         }
-        let reference = args.capture.reference.clone().unwrap_or_else(|| ctx.config.engines.reference.clone());
+        let reference =
+            args.capture.reference.clone().unwrap_or_else(|| ctx.config.engines.reference.clone());
         let stand_in = CaptureArgs { candidate: Some(reference), ..args.capture.clone() };
         settings(ctx, &stand_in).map_err(|_| e)
     })
