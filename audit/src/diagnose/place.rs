@@ -201,8 +201,15 @@ pub fn copy(staged: &Staged) -> Result<Copy> {
 }
 
 /// Copies a file (shared blocks where the file system can), a directory with its content, or a link as what it leads to.
-/// Pipes, sockets and devices are left out: copying one would wait or never end.
+/// Pipes, sockets and devices are left out: copying one would wait or never end. What goes away meanwhile is not there.
 fn copy_any(from: &Path, to: &Path) -> std::io::Result<()> {
+    match copy_present(from, to) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound && !from.exists() => Ok(()),
+        other => other,
+    }
+}
+
+fn copy_present(from: &Path, to: &Path) -> std::io::Result<()> {
     let Ok(metadata) = std::fs::metadata(from) else { return Ok(()) }; // a link to nowhere
     if metadata.is_dir() {
         if std::fs::symlink_metadata(from)?.is_symlink() {
