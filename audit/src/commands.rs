@@ -69,7 +69,7 @@ pub fn execute(cli: &Cli) -> Result<Exit> {
                 phases::diagnose::diagnose(&ctx, &settings, args.budget, args.capture.outdir.as_deref())?;
             report_diagnosis(&ctx, cli.json, &done)
         }
-        Command::Bisect(args) if args.step => Ok(settings(&ctx, &args.capture).map_or_else(
+        Command::Bisect(args) if args.step => Ok(bisect_settings(&ctx, args).map_or_else(
             |e| {
                 eprintln!("bragg-audit: {e}");
                 Exit::StopBisection
@@ -77,7 +77,7 @@ pub fn execute(cli: &Cli) -> Result<Exit> {
             |s| phases::bisect::step(&ctx, args, &s),
         )),
         Command::Bisect(args) => {
-            let done = phases::bisect::bisect(&ctx, args, &settings(&ctx, &args.capture)?)?;
+            let done = phases::bisect::bisect(&ctx, args, &bisect_settings(&ctx, args)?)?;
             let exit = if done.state.found.is_some() { Exit::Pass } else { Exit::Blocked };
             let text = if cli.json {
                 pretty(
@@ -174,6 +174,19 @@ fn context(cli: &Cli) -> Result<Context> {
         quiet: cli.quiet || cli.json,
         command,
         environment,
+    })
+}
+
+/// As [`settings`]; a candidate of `audit.toml` need not be built here, for each commit has its own.
+fn bisect_settings(ctx: &Context, args: &phases::bisect::BisectArgs) -> Result<Settings> {
+    settings(ctx, &args.capture).or_else(|e| {
+        if !phases::bisect::is_defined(ctx, args) {
+            return Err(e);
+        }
+        let reference =
+            args.capture.reference.clone().unwrap_or_else(|| ctx.config.engines.reference.clone());
+        let stand_in = CaptureArgs { candidate: Some(reference), ..args.capture.clone() };
+        settings(ctx, &stand_in).map_err(|_| e)
     })
 }
 

@@ -208,6 +208,46 @@ fn a_merge_is_one_commit_and_its_branch_is_searched_next() {
 }
 
 #[test]
+fn a_pair_of_ones_own_is_taken_from_each_tree() {
+    let dir = temporary_folder();
+    let tree = dir.path().join("pair");
+    std::fs::create_dir(&tree).expect("the repository");
+    git(&tree, &["init", "--quiet"]);
+    let config = "initiative = \"pair\"\n[engines]\nreference = \"old\"\ncandidate = \"new\"\n\
+                  [engines.old]\ncommand = [\"sh\", \"right.sh\", \"{out}\", \"{args}\"]\nformat = \"f32\"\nshape = [16, 16]\n\
+                  [engines.new]\ncommand = [\"./build/new\", \"{out}\", \"{args}\"]\nformat = \"f32\"\nshape = [16, 16]\n\
+                  [case]\nname = \"first\"\nargs = \"\"\n";
+    std::fs::write(tree.join("audit.toml"), config).expect("audit.toml");
+    std::fs::write(tree.join(".gitignore"), "build\nreports\n").expect(".gitignore");
+    let program = |letter: u8| {
+        format!(
+            "#!/bin/sh\nawk 'BEGIN {{ for (i = 0; i < 256; ++i) printf \"%c%c%c%c\", 97, 98, {letter} + i % 7, 66 }}' > \"$1\"\n"
+        )
+    };
+    std::fs::write(tree.join("right.sh"), program(65)).expect("right.sh");
+    std::fs::write(tree.join("make.sh"), "mkdir -p build && cp new.sh build/new && chmod +x build/new\n")
+        .expect("make.sh");
+    let mut commits = Vec::new();
+    for i in 0..=8 {
+        let text =
+            if i == 4 { "exit 1 # no program\n".to_owned() } else { program(if i < 6 { 65 } else { 68 }) };
+        std::fs::write(tree.join("new.sh"), format!("{text}# {i}\n")).expect("new.sh");
+        git(&tree, &["add", "-A"]);
+        git(&tree, &["commit", "--quiet", "-m", &format!("change {i}")]);
+        commits.push(git(&tree, &["rev-parse", "HEAD"]));
+    }
+    // nothing is built where the search starts
+    let words = ["bisect", "--json", "--good", &commits[0], "--bad", "HEAD", "--build", "sh make.sh"];
+    assert_eq!(found(&run(&binary("bragg-audit"), &words, &tree)), commits[6]);
+    // an engine that no commit changes cannot be searched for
+    let words =
+        ["bisect", "--good", &commits[0], "--candidate", "rust", "--", "-cell", "70", "-detpixels", "8"];
+    let ran = run(&binary("bragg-audit"), &words, &tree);
+    ran.expect_code(2);
+    assert!(ran.stderr.contains("--program"), "{ran}");
+}
+
+#[test]
 fn one_step_speaks_gits_language() {
     let repo = repository(2, |i| i == 3);
     let tree = repo.dir.path().join("a repository");

@@ -188,3 +188,67 @@ fn an_engine_that_differs_from_itself_comes_first() {
     let d = found(reports.path());
     assert_eq!(d["causes"][0]["class"], "non-determinism", "{d:#}");
 }
+
+/// An engine of a pair of one's own that looks at a folder beside its working directory, at a lock, at the directory's
+/// name, and at two variables, each of which is enough.
+const CURIOUS: &str = r#"#!/bin/sh
+set -eu
+out=$2
+scale=65
+[ ! -e lock ] || { echo 'locked by another run' >&2; exit 3; }
+case $PWD in */special) scale=67;; esac
+if [ -e ../config/settings ]; then read -r scale < ../config/settings; fi
+[ -z "${ALPHA+set}" ] || scale=$((scale + 2))
+[ -z "${BETA+set}" ] || scale=$((scale + 4))
+awk -v s="$scale" 'BEGIN { for (i = 0; i < 1024; ++i) printf "%c%c%c%c", 97, 98, s + i % 7, 66 }' > "$out"
+"#;
+
+#[test]
+fn a_folder_above_a_lock_the_directorys_name_and_two_variables_at_once() {
+    let place = temporary_folder();
+    let engine = place.path().join("engine");
+    std::fs::write(&engine, CURIOUS).expect("the engine");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&engine, mode).expect("executable");
+    // the same program looks at nothing when it runs elsewhere: both engines of the pair are it, the reference always isolated
+    let plain = place.path().join("plain");
+    std::fs::write(&plain, CURIOUS.replace("[ ! -e lock ]", "cd /; unset ALPHA BETA; [ ! -e lock ]"))
+        .expect("the reference");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&plain, mode).expect("executable");
+    let config = "initiative = \"pair\"\n[engines]\nreference = \"old\"\ncandidate = \"new\"\n\
+                  [engines.old]\ncommand = [\"./plain\", \"-o\", \"{out}\", \"{args}\"]\nformat = \"f32\"\nshape = [32, 32]\n\
+                  [engines.new]\ncommand = [\"./engine\", \"-o\", \"{out}\", \"{args}\"]\nformat = \"f32\"\nshape = [32, 32]\n\
+                  [case]\nname = \"first\"\nargs = \"\"\n";
+    std::fs::write(place.path().join("audit.toml"), config).expect("audit.toml");
+    for dir in ["project/config", "project/run", "locked", "special", "empty"] {
+        std::fs::create_dir_all(place.path().join(dir)).expect("a directory");
+    }
+    std::fs::write(place.path().join("project/config/settings"), "70\n").expect("the configuration");
+    std::fs::write(place.path().join("locked/lock"), "").expect("the lock");
+    std::fs::write(place.path().join("locked/notes"), "nothing").expect("a file beside it");
+    let none = BTreeMap::new();
+    let both = BTreeMap::from([("ALPHA", ""), ("BETA", "1")]);
+    for (dir, variables, expected) in [
+        ("project/run", &none, &[("parent-file", "project/config")][..]),
+        ("locked", &none, &[("hidden-file", "locked/lock")]),
+        ("special", &none, &[("working-directory", "path of the working directory")]),
+        ("empty", &both, &[("environment-variable", "ALPHA"), ("environment-variable", "BETA")]),
+    ] {
+        let reports = temporary_folder();
+        let words =
+            ["diagnose", "--json", "--in-place", dir, "--reports", reports.path().to_str().expect("a path")];
+        let ran = run_with(&binary("bragg-audit"), &words, place.path(), variables);
+        ran.expect_code(BLOCKED);
+        let d: Value = serde_json::from_str(&ran.stdout).expect("JSON");
+        for (class, name) in expected {
+            let named = d["causes"].as_array().expect("causes").iter().any(|c| {
+                c["class"] == *class
+                    && c["proven"] == true
+                    && c["title"].as_str().is_some_and(|t| t.contains(name))
+            });
+            assert!(named, "{dir}: no proven {class} {name} in {d:#}");
+        }
+        assert_eq!(d["causes"].as_array().map(Vec::len), Some(expected.len()), "{dir}: {d:#}");
+    }
+}

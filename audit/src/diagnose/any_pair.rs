@@ -7,6 +7,7 @@ use super::flow::{self, Divergence, Pair};
 use super::lab::{Lab, Outcome, Recipe, Role};
 use super::model::{Cause, Class, Diagnosis};
 use super::ratio;
+use super::residual;
 use super::taps::{Tap, Trace};
 use super::tracing;
 use crate::case::paste;
@@ -27,12 +28,12 @@ const CLOSE: f64 = 1e-6;
 pub fn compare(traces: &[(Trace, Trace)]) -> Vec<Divergence> {
     let mut found: Vec<(usize, Divergence)> = Vec::new();
     let mut firsts: Vec<(usize, Pair, String)> = Vec::new(); // of each pixel: place in the trace, values, name
+    let all = largest_of_all(traces);
     for (r, c) in traces {
         let mut first = true;
         for (i, tap) in r.taps.iter().enumerate() {
             let Some(value) = c.get(&tap.name, &tap.at) else { continue };
-            let floor = largest(traces, &tap.name);
-            let difference = flow::difference(&tap.value, value, floor);
+            let difference = difference(tap, value, traces, all);
             let pair = Pair {
                 pixel: r.pixel,
                 at: tap.at.clone(),
@@ -113,10 +114,11 @@ pub(super) fn follow(
 /// The earliest place in any trace at which the engines part, its pixel, and which step of its loop it is.
 fn earliest(traces: &[(Trace, Trace)]) -> Option<(usize, (usize, usize), i64)> {
     let limit = |r: &Trace, c: &Trace| flow::SAME.max(r.rounding).max(c.rounding);
+    let all = largest_of_all(traces);
     let first = |(r, c): &(Trace, Trace)| {
         r.taps.iter().enumerate().find_map(|(i, tap)| {
             let value = c.get(&tap.name, &tap.at)?;
-            let apart = flow::difference(&tap.value, value, largest(traces, &tap.name)) > limit(r, c);
+            let apart = difference(tap, value, traces, all) > limit(r, c);
             apart.then(|| (i, r.pixel, tap.at.first().map_or(0, |(_, step)| *step)))
         })
     };
@@ -125,6 +127,23 @@ fn earliest(traces: &[(Trace, Trace)]) -> Option<(usize, (usize, usize), i64)> {
 
 fn empty(name: &str) -> Divergence {
     Divergence { name: name.into(), root: false, pairs: Vec::new(), differing: 0, largest: 0.0 }
+}
+
+/// Where numbers of size 1 nearly cancel, what is left has their rounding: a few units in the last place.
+const ROUNDING: f64 = 16.0 * f64::EPSILON;
+
+/// The relative difference of a value between the engines; 0 where it can be what rounding leaves of larger numbers.
+fn difference(tap: &Tap, value: &[f64], traces: &[(Trace, Trace)], all: f64) -> f64 {
+    let relative = flow::difference(&tap.value, value, largest(traces, &tap.name));
+    let apart: Vec<f64> = tap.value.iter().zip(value).map(|(a, b)| a - b).collect();
+    let may_be_rounding = relative < classify::SINGLE && flow::norm(&apart) <= ROUNDING * all;
+    if may_be_rounding { 0.0 } else { relative }
+}
+
+/// The largest size of any value.
+fn largest_of_all(traces: &[(Trace, Trace)]) -> f64 {
+    let all = traces.iter().flat_map(|(r, c)| r.taps.iter().chain(&c.taps));
+    all.map(|t| flow::norm(&t.value)).filter(|v| v.is_finite()).fold(0.0, f64::max)
 }
 
 /// The largest size of a value in any trace: what is tiny beside it may be rounding.
@@ -274,6 +293,33 @@ pub fn switches(lab: &mut Lab<'_>, recipe: &Recipe) -> Result<Vec<Switch>> {
     Ok(found)
 }
 
+/// Gives the options that a factor is named after the value 1, which every power of it is: a switch for that factor.
+fn neutral(lab: &mut Lab<'_>, recipe: &Recipe, factor: &str) -> Result<Vec<Switch>> {
+    let all = arguments::groups(&recipe.args);
+    let mut found = Vec::new();
+    for (i, group) in all.iter().enumerate() {
+        let [name, value] = group.as_slice() else { continue };
+        let named = factor.split(|c: char| c.is_whitespace() || "()²".contains(c)).any(|w| name == w);
+        if !named || !lab.has_time() {
+            continue;
+        }
+        let mut changed = all.clone();
+        changed[i] = vec![name.clone(), "1".into()];
+        let changed = Recipe { args: arguments::words(&changed), ..recipe.clone() };
+        let outcome = lab.pair(&changed)?;
+        let text = format!(
+            "with `{}` in place of `{}`",
+            paste(&[name.clone(), "1".into()]),
+            paste(std::slice::from_ref(value))
+        );
+        lab.note(&format!("the pair {text}"), outcome.text());
+        if matches!(&outcome, Outcome::Agree(c) if c.correlation.is_some()) {
+            found.push(Switch { class: Class::Option, text, passing: changed.args });
+        }
+    }
+    Ok(found)
+}
+
 /// Causes from the first value that differs, the residual and the options.
 ///
 /// # Errors
@@ -284,13 +330,19 @@ pub(super) fn suspects(
     d: &mut Diagnosis,
     traces: &[(Trace, Trace)],
 ) -> Result<()> {
-    let switches = switches(lab, recipe)?;
-    d.nearest_passing = switches.first().map(|s| format!("{} ({})", paste(&s.passing), s.text));
-    let switched: Vec<String> =
-        switches.iter().map(|s| format!("{} the engines agree, with it they do not", s.text)).collect();
+    let mut switches = switches(lab, recipe)?;
     let root = d.first_divergence().cloned();
-    let shapes = d.shapes.clone();
-    for (i, s) in shapes.iter().enumerate().filter(|(_, s)| s.passes || s.explained > 0.9) {
+    let verdict = root.as_ref().map(|r| classify(r, traces, &numbers(recipe)));
+    if let (true, Some(factor)) = (switches.is_empty(), verdict.as_ref().and_then(|v| v.ratio.as_ref())) {
+        switches = neutral(lab, recipe, factor)?;
+    }
+    d.nearest_passing = switches.first().map(|s| format!("{} ({})", paste(&s.passing), s.text));
+    let ending = |s: &Switch| {
+        if s.text.starts_with("with `") { "as the case stands they do not" } else { "with it they do not" }
+    };
+    let switched: Vec<String> =
+        switches.iter().map(|s| format!("{} the engines agree, {}", s.text, ending(s))).collect();
+    for (i, s) in residual::telling(&d.shapes, 0.9).iter().enumerate() {
         let class = match s.name.as_str() {
             "scale" => Class::Scale,
             "offset" | "a smooth background" | "scale and offset" => Class::Background,
@@ -310,9 +362,8 @@ pub(super) fn suspects(
     {
         d.causes.push(cause);
     }
-    match root {
-        Some(root) => {
-            let verdict = classify(&root, traces, &numbers(recipe));
+    match root.zip(verdict) {
+        Some((root, verdict)) => {
             let p = root.pairs.iter().max_by(|a, b| a.difference.total_cmp(&b.difference));
             let place = p.map_or(String::new(), |p| {
                 format!(
@@ -421,6 +472,21 @@ mod tests {
         assert!(v.text.contains("`q` less"), "{}", v.text);
         let (name, v) = root(&pair(|lap, sum| (lap.powi(2), sum - lap + lap.powi(2))));
         assert_eq!((name.as_str(), v.class), ("lap", Class::Computation));
+    }
+
+    #[test]
+    fn what_rounding_leaves_of_larger_numbers_is_no_difference() {
+        // `lap` is a small difference of large numbers, and its last digits are those of their rounding
+        let list = |noise: f64, sign: f64| {
+            let lap = 1e-8 * (1.0 + noise);
+            [("u", 1.0), ("lap", lap), ("drag", 0.25), ("u", 2.0 + sign * 0.25)]
+        };
+        let pair = |i: usize, sign: f64| (trace(i, &list(0.0, 1.0)), trace(i, &list(3e-8, sign)));
+        assert!(compare(&[pair(0, 1.0), pair(1, 1.0)]).is_empty());
+        let found = compare(&[pair(0, -1.0), pair(1, -1.0)]);
+        assert_eq!(found.iter().find(|d| d.root).map(|d| d.name.as_str()), Some("u"));
+        let coarse = (trace(0, &list(0.0, 1.0)), trace(0, &list(1e-5, 1.0)));
+        assert_eq!(compare(&[coarse]).first().map(|d| d.name.as_str()), Some("lap"));
     }
 
     #[test]

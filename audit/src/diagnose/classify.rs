@@ -19,7 +19,7 @@ pub struct Verdict {
 }
 
 /// Relative differences that rounding to single precision makes: 2^-24, with a few roundings on top of each other.
-const SINGLE: f64 = 1e-6;
+pub(super) const SINGLE: f64 = 1e-6;
 
 /// Judges the value in which the engines part first.
 #[must_use]

@@ -9,7 +9,7 @@ use super::parameters::files_named;
 use super::place::{self, Copy, Item};
 use crate::engines::render::allowed_environment;
 use crate::exit::Result;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 /// Independent causes that are looked for, one after the other.
@@ -24,10 +24,10 @@ struct Stage<'a> {
 impl Stage<'_> {
     /// A recipe that shows the engine these items and nothing else.
     fn with(&mut self, base: &Recipe, items: &[Item]) -> Result<Recipe> {
-        let staged = place::stage(self.dir, items)?;
-        let root = staged.root().to_owned();
-        self.kept.push(staged);
-        Ok(Recipe { place: Some(root), environment: Some(environment(items)), ..base.clone() })
+        let copy = place::stage(self.dir, items)?;
+        let place = Some(copy.staged());
+        self.kept.push(copy);
+        Ok(Recipe { place, environment: Some(environment(items)), ..base.clone() })
     }
 }
 
@@ -67,24 +67,47 @@ pub fn examine(lab: &mut Lab<'_>, base: &Recipe, dir: &Path, diagnosis: &mut Dia
     let full = stage.with(base, &all)?;
     let there = lab.pair(&full)?;
     lab.note("the pair in a copy of the directory, with your environment", there.text());
-    if there.disagrees() && !diagnosis.disagree {
+    if !there.agrees() && !diagnosis.disagree {
         diagnosis.disagree = true;
         diagnosis.outcome =
             format!("in {}: {}; in an empty directory they agree", dir.display(), there.text());
     }
+    let nothing = stage.with(base, &[])?;
     for role in Role::BOTH {
+        let by_path = changes(lab, role, base, &nothing)?;
+        if by_path {
+            let cause = path_matters(lab, role, base, &nothing, dir)?;
+            diagnosis.add(cause);
+        }
         let mut left = all.clone();
         for _ in 0..MOST_CAUSES {
             let here = stage.with(base, &left)?;
-            if !changes(lab, role, base, &here)? {
+            if !changes(lab, role, &nothing, &here)? {
                 break;
             }
-            let Some(found) = smallest(lab, role, base, &mut stage, &left)? else { break };
-            left.retain(|i| !found.contains(i));
-            let cause = prove(lab, role, base, &mut stage, &all, &found, diagnosis.disagree)?;
+            let found = smallest(lab, role, &nothing, &mut stage, &left)?;
+            left.retain(|i| !found.items.contains(i));
+            let cause = if found.whole || found.items.len() == 1 {
+                let settings = Suspects { all: &all, found: &found.items, disagree: diagnosis.disagree };
+                prove(lab, role, &nothing, &mut stage, &settings)?
+            } else {
+                undecided(lab, role, dir, &found.items)
+            };
+            if cause.proven {
+                let named = found.items.iter().filter_map(|i| match i {
+                    Item::Variable(name, value) => {
+                        Some((name.to_str()?.to_owned(), value.to_str()?.to_owned()))
+                    }
+                    _ => None,
+                });
+                diagnosis.variables.extend(named);
+            }
             diagnosis.add(cause);
+            if !found.whole {
+                break;
+            }
         }
-        if left.len() == all.len() {
+        if left.len() == all.len() && !by_path {
             diagnosis.excluded.push(format!(
                 "hidden inputs of the {}: its image in a copy of {} with your whole environment is bit for bit that of an empty directory",
                 role.word(),
@@ -92,10 +115,11 @@ pub fn examine(lab: &mut Lab<'_>, base: &Recipe, dir: &Path, diagnosis: &mut Dia
             ));
         }
     }
+    diagnosis.not_tried.push(place::not_shown(dir));
     Ok(())
 }
 
-/// Whether an engine's image differs between an empty directory and these conditions.
+/// Whether an engine's image differs between two conditions, or it fails under one of them alone.
 fn changes(lab: &mut Lab<'_>, role: Role, base: &Recipe, here: &Recipe) -> Result<bool> {
     Ok(match (lab.shot(role, base, 0)?, lab.shot(role, here, 0)?) {
         (Ok(a), Ok(b)) => differing(&a.image, &b.image) > 0,
@@ -103,80 +127,185 @@ fn changes(lab: &mut Lab<'_>, role: Role, base: &Recipe, here: &Recipe) -> Resul
     })
 }
 
+/// An engine that computes something else in an empty directory of the person's path.
+fn path_matters(lab: &mut Lab<'_>, role: Role, base: &Recipe, nothing: &Recipe, dir: &Path) -> Result<Cause> {
+    let (off, on) = (lab.pair(base)?, lab.pair(nothing)?);
+    lab.note("the pair in an empty directory below directories of the same names", on.text());
+    let proven = off.agrees() && !on.agrees();
+    let text = format!(
+        "in an empty directory whose path ends in {} the engines {}; in an empty directory of another name they {}",
+        dir.display(),
+        on.text(),
+        off.text()
+    );
+    Ok(Cause {
+        class: Class::WorkingDirectory,
+        title: format!(
+            "the image of the {} ({}) depends on the path of the working directory",
+            role.word(),
+            lab.engine(role).name()
+        ),
+        proven,
+        switch: proven.then(|| text.clone()),
+        evidence: if proven { Vec::new() } else { vec![text] },
+        weight: if on.agrees() { 0.3 } else { 0.9 },
+    })
+}
+
+/// What delta debugging came to.
+struct Found {
+    items: Vec<Item>,
+    /// Whether it came to its end: nothing can be left out.
+    whole: bool,
+}
+
+/// The smallest part of `items` with which an engine computes something else than with nothing.
 fn smallest(
     lab: &mut Lab<'_>,
     role: Role,
-    base: &Recipe,
+    nothing: &Recipe,
     stage: &mut Stage<'_>,
     items: &[Item],
-) -> Result<Option<Vec<Item>>> {
-    // what the engine opens or names in its log is tried first: often that is all
-    let here = stage.with(base, items)?;
-    let mut hinted: Vec<PathBuf> = Vec::new();
-    if let Ok(shot) = lab.shot(role, &here, 0)? {
-        hinted.extend(files_named(&shot.log).into_iter().map(PathBuf::from));
+) -> Result<Found> {
+    // what the engine opens or names in its log is tried first, then each kind alone: often that is all
+    let here = stage.with(nothing, items)?;
+    let pools = [hinted(lab, role, stage, &here, items)?]
+        .into_iter()
+        .chain(KINDS.map(|kind| items.iter().filter(|i| kind(i)).cloned().collect()));
+    let mut pool = items.to_vec();
+    for part in pools.filter(|p: &Vec<Item>| !p.is_empty() && p.len() < items.len()) {
+        let only = stage.with(nothing, &part)?;
+        if lab.has_time() && effect(lab, role, nothing, &here, &only)? == Test::Shows {
+            pool = part;
+            break;
+        }
     }
-    let seen = opened::opened(lab, role, &here)?;
+    let mut whole = true;
+    let found = ddmin(&pool, |part| {
+        if !lab.has_time() {
+            whole = false;
+            return Ok::<_, crate::exit::AuditError>(None);
+        }
+        let only = stage.with(nothing, part)?;
+        Ok(Some(effect(lab, role, nothing, &here, &only)?))
+    })?;
+    lab.note(
+        &format!("delta debugging over {} files and variables, {}", pool.len(), role.word()),
+        if whole {
+            list(&found, stage.dir)
+        } else {
+            format!("the budget was spent with {} left", found.len())
+        },
+    );
+    Ok(Found { items: found, whole })
+}
+
+/// The kinds of items.
+const KINDS: [fn(&Item) -> bool; 3] =
+    [|i| matches!(i, Item::Entry(_)), |i| matches!(i, Item::Variable(..)), |i| matches!(i, Item::Above(..))];
+
+/// Whether the engine shows under some conditions what it shows under all: another image, or that it fails.
+fn effect(lab: &mut Lab<'_>, role: Role, nothing: &Recipe, here: &Recipe, only: &Recipe) -> Result<Test> {
+    let fails = lab.shot(role, here, 0)?.is_err();
+    Ok(match (lab.shot(role, nothing, 0)?, lab.shot(role, only, 0)?) {
+        (Ok(_), Ok(_)) if fails => Test::Hides,
+        (Ok(a), Ok(b)) if differing(&a.image, &b.image) > 0 => Test::Shows,
+        (Ok(_), Err(_)) if fails => Test::Shows,
+        // it fails for want of something else
+        (Ok(_), Err(_)) => Test::Unresolved,
+        _ => Test::Hides,
+    })
+}
+
+/// Items that the engine opens, or names in its log; a variable, when its value is a folder from which a file is opened.
+fn hinted(
+    lab: &mut Lab<'_>,
+    role: Role,
+    stage: &Stage<'_>,
+    here: &Recipe,
+    items: &[Item],
+) -> Result<Vec<Item>> {
+    let mut paths: Vec<PathBuf> = Vec::new();
+    if let Ok(shot) = lab.shot(role, here, 0)? {
+        paths.extend(files_named(&shot.log).into_iter().map(PathBuf::from));
+    }
+    let seen = opened::opened(lab, role, here)?;
     let names: Vec<String> =
         seen.iter().filter_map(|o| o.path.file_name()).map(|n| n.to_string_lossy().into_owned()).collect();
     let how = seen.first().map_or("none seen", |o| o.how.as_str());
     lab.note(&format!("files that the {} opens ({how})", role.word()), names.join(", "));
-    hinted.extend(seen.into_iter().map(|o| o.path));
+    paths.extend(seen.into_iter().map(|o| o.path));
+    let own: Vec<&OsStr> = stage.dir.components().map(|c| c.as_os_str()).collect();
     let named = |item: &Item| match item {
         Item::Entry(name) | Item::Above(_, name) => {
-            hinted.iter().any(|p| p.components().any(|c| c.as_os_str() == name))
+            !own.contains(&name.as_os_str())
+                && paths.iter().any(|p| p.components().any(|c| c.as_os_str() == name))
         }
-        Item::Variable(..) => false,
+        Item::Variable(_, value) => {
+            let folder = Path::new(value);
+            folder.is_absolute() && folder.parent().is_some() && paths.iter().any(|p| p.starts_with(folder))
+        }
     };
-    let first: Vec<Item> = items.iter().filter(|i| named(i)).cloned().collect();
-    let mut pool = items.to_vec();
-    if !first.is_empty() {
-        let only = stage.with(base, &first)?;
-        if changes(lab, role, base, &only)? {
-            pool = first;
-        }
-    }
-    let found = ddmin(&pool, |part| {
-        if !lab.has_time() {
-            return Ok::<_, crate::exit::AuditError>(None);
-        }
-        let here = stage.with(base, part)?;
-        let (alone, there) = (lab.shot(role, base, 0)?, lab.shot(role, &here, 0)?);
-        Ok(Some(match (alone, there) {
-            (Ok(a), Ok(b)) if differing(&a.image, &b.image) > 0 => Test::Shows,
-            (Ok(_), Ok(_)) => Test::Hides,
-            (Ok(_), Err(_)) => Test::Unresolved,
-            _ => Test::Hides,
-        }))
-    })?;
-    lab.note(
-        &format!("delta debugging over {} files and variables, {}", pool.len(), role.word()),
-        found.iter().map(|i| i.text(Some(stage.dir))).collect::<Vec<_>>().join(", "),
-    );
-    Ok(Some(found))
+    Ok(items.iter().filter(|i| named(i)).cloned().collect())
 }
 
-/// The pair with nothing but the suspects, and with everything but them.
+fn list(items: &[Item], dir: &Path) -> String {
+    items.iter().map(|i| i.text(Some(dir))).collect::<Vec<_>>().join(" and ")
+}
+
+/// Too many suspects are left for a name.
+fn undecided(lab: &Lab<'_>, role: Role, dir: &Path, found: &[Item]) -> Cause {
+    const SHOWN: usize = 12;
+    let class = class(found);
+    let more = found.len().saturating_sub(SHOWN);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    Cause {
+        class,
+        title: format!(
+            "the {} ({}) obeys one or more of {} files and variables; the budget was spent before they were told apart (--budget)",
+            role.word(),
+            lab.engine(role).name(),
+            found.len()
+        ),
+        proven: false,
+        switch: None,
+        evidence: vec![format!("they are {}{more}", list(&found[..found.len().min(SHOWN)], dir))],
+        weight: 0.5,
+    }
+}
+
+fn class(found: &[Item]) -> Class {
+    match found.first() {
+        Some(Item::Variable(..)) => Class::EnvironmentVariable,
+        Some(Item::Above(..)) => Class::ParentFile,
+        _ => Class::HiddenFile,
+    }
+}
+
+/// What is suspected, and of what.
+struct Suspects<'a> {
+    all: &'a [Item],
+    found: &'a [Item],
+    /// Whether the pair disagrees with all of it.
+    disagree: bool,
+}
+
+/// The pair with nothing but the suspects, with everything but them, and with nothing at all.
 fn prove(
     lab: &mut Lab<'_>,
     role: Role,
     base: &Recipe,
     stage: &mut Stage<'_>,
-    all: &[Item],
-    found: &[Item],
-    disagree: bool,
+    suspects: &Suspects<'_>,
 ) -> Result<Cause> {
+    let Suspects { all, found, disagree } = *suspects;
     let without: Vec<Item> = all.iter().filter(|i| !found.contains(i)).cloned().collect();
     let (only, rest) = (stage.with(base, found)?, stage.with(base, &without)?);
     let (on, off) = (lab.pair(&only)?, lab.pair(&rest)?);
+    let bare = lab.pair(base)?;
     let unchanged = !changes(lab, role, base, &rest)?;
-    let names: Vec<String> = found.iter().map(|i| i.text(Some(stage.dir))).collect();
-    let list = names.join(" and ");
-    let class = match found.first() {
-        Some(Item::Variable(..)) => Class::EnvironmentVariable,
-        Some(Item::Above(..)) => Class::ParentFile,
-        _ => Class::HiddenFile,
-    };
+    let list = list(found, stage.dir);
+    let class = class(found);
     let verb = if class == Class::EnvironmentVariable { "obeys the variable" } else { "reads the file" };
     let mut evidence = vec![format!(
         "found by delta debugging over {} files and variables: the image of the {} depends on {list} and, without it, is that of an empty directory{}",
@@ -212,15 +341,21 @@ fn prove(
             }
         }
     }
-    let proven = on.disagrees() && off.agrees();
+    // beside another cause it is not enough to take this one away: then it is put into an empty directory, alone
+    let alone = !off.agrees() && bare.agrees();
+    let proven = !on.agrees() && (off.agrees() || alone);
     lab.note(&format!("the pair with nothing but {list}"), on.text());
     lab.note(&format!("the pair with everything but {list}"), off.text());
     let switch = proven.then(|| {
-        format!(
-            "with nothing but {list} the engines {}; with everything but it they {}",
-            on.text(),
-            off.text()
-        )
+        let without = if alone {
+            format!(
+                "without it, in an empty directory, they {}; something else here matters, too",
+                bare.text()
+            )
+        } else {
+            format!("with everything but it they {}", off.text())
+        };
+        format!("with nothing but {list} the engines {}; {without}", on.text())
     });
     if !proven && disagree {
         evidence.push(format!(
@@ -229,7 +364,7 @@ fn prove(
             off.text()
         ));
     }
-    if let (Outcome::Agree(_), true) = (&on, !proven) {
+    if let (Outcome::Agree(_), false) = (&on, proven) {
         evidence.push("it changes the image within what the gates allow".into());
     }
     Ok(Cause {
@@ -238,6 +373,6 @@ fn prove(
         proven,
         switch,
         evidence,
-        weight: if on.disagrees() { 0.9 } else { 0.3 },
+        weight: if on.agrees() { 0.3 } else { 0.9 },
     })
 }

@@ -240,7 +240,7 @@ fn without_taps(d: &mut Diagnosis, switches: &[arguments::Switch]) {
     if !d.divergences.is_empty() {
         return;
     }
-    for (i, s) in d.shapes.clone().iter().enumerate().filter(|(_, s)| s.passes || s.explained > 0.5) {
+    for (i, s) in residual::telling(&d.shapes, 0.5).iter().enumerate() {
         let class = match s.name.as_str() {
             "scale" => Class::Scale,
             "offset" | "a smooth background" | "scale and offset" => Class::Background,

@@ -13,7 +13,6 @@ use crate::metrics::Comparison;
 use crate::progress::Progress;
 use std::collections::HashMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -50,7 +49,7 @@ pub struct Recipe {
     /// Arguments of one's own: the reference's, the candidate's.
     pub own: [Vec<OsString>; 2],
     /// Run in a copy of this directory instead of an empty one.
-    pub place: Option<PathBuf>,
+    pub place: Option<super::place::Staged>,
     /// Exactly these environment variables instead of the allowed ones.
     pub environment: Option<Vec<(OsString, OsString)>>,
 }

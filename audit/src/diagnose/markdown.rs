@@ -100,7 +100,13 @@ pub fn diagnosis(d: &Diagnosis) -> String {
 #[must_use]
 pub fn headline(d: &Diagnosis) -> String {
     match d.causes.first() {
-        _ if !d.disagree => "The engines agree: nothing to diagnose.".into(),
+        _ if !d.disagree => match &d.in_place {
+            Some(dir) => format!(
+                "The engines agree, in an empty directory and in a copy of {}: nothing to diagnose.",
+                dir.display()
+            ),
+            None => "The engines agree: nothing to diagnose.".into(),
+        },
         Some(c) if c.proven => format!("CAUSE PROVEN — {}: {}", c.class.title(), c.title),
         Some(c) => format!("CAUSE NOT FOUND — likeliest, and not proven: {}: {}", c.class.title(), c.title),
         None => "CAUSE NOT FOUND".into(),
@@ -187,6 +193,9 @@ pub fn script(d: &Diagnosis, program: &str) -> String {
     }
     let _ = writeln!(t, "set -eu\naudit=${{BRAGG_AUDIT:-{}}}", quoted(program));
     t.push_str("reports=$(mktemp -d)\ntrap 'rm -rf \"$reports\"' EXIT\n");
+    for (name, value) in d.variables.iter().filter(|(name, _)| is_name(name)) {
+        let _ = writeln!(t, "export {name}={}", quoted(value));
+    }
     t.push_str("status=0\n\"$audit\" capture --reports \"$reports\" --force --iterations 1 --no-profile");
     for (flag, word) in [("--reference", &d.reference.0), ("--candidate", &d.candidate.0)] {
         let _ = write!(t, " \\\n  {flag} {}", quoted(word));
@@ -207,6 +216,13 @@ pub fn script(d: &Diagnosis, program: &str) -> String {
     t
 }
 
+/// Whether a shell takes it as the name of a variable.
+fn is_name(name: &str) -> bool {
+    let mut letters = name.chars();
+    letters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+        && letters.all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -217,6 +233,7 @@ mod tests {
             args: crate::case::paste(&["-hkl".into(), "a $(touch x) 'b'.hkl".into()]),
             in_place: Some("/tmp/it's here".into()),
             disagree: true,
+            variables: vec![("A_1".into(), "x; touch z".into()), ("B C".into(), "1".into())],
             ..Diagnosis::default()
         };
         d.reference.0 = "c:/x y".into();
@@ -228,5 +245,6 @@ mod tests {
         assert!(words.contains(&"a $(touch x) 'b'.hkl".to_owned()), "{words:?}");
         assert!(words.contains(&"/tmp/it's here".to_owned()) && words.contains(&"c:/x y".to_owned()));
         assert!(!text.contains("touch y"));
+        assert!(text.contains("export A_1='x; touch z'\n") && !text.contains("B C"), "{text}");
     }
 }

@@ -96,7 +96,7 @@ pub fn trace_places(
         args: case.args.clone(),
         size: case.size,
         own: [settings.reference_args.clone(), settings.candidate_args.clone()],
-        place: staged.as_ref().map(|s| s.root().to_owned()),
+        place: staged.as_ref().map(place::Copy::staged),
         environment: staged.as_ref().map(|_| std::env::vars_os().collect()),
     };
     let mut d = Diagnosis {

@@ -14,6 +14,7 @@ pub enum Class {
     HiddenFile,
     EnvironmentVariable,
     ParentFile,
+    WorkingDirectory,
     ArgumentOfOneEngine,
     Scale,
     Counts,
@@ -51,6 +52,7 @@ impl Class {
             Self::HiddenFile => "a file in the working directory that nobody named",
             Self::EnvironmentVariable => "an environment variable",
             Self::ParentFile => "a file in a directory above the working directory",
+            Self::WorkingDirectory => "the path of the working directory",
             Self::ArgumentOfOneEngine => "an argument that only one engine got",
             Self::Scale => "scale or units",
             Self::Counts => "normalisation by a number of steps",
@@ -169,6 +171,9 @@ pub struct Diagnosis {
     pub candidate: (String, String),
     /// The directory whose content was examined.
     pub in_place: Option<PathBuf>,
+    /// Environment variables of a cause, which the script that reproduces it sets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub variables: Vec<(String, String)>,
     /// Whether the engines disagree at all.
     pub disagree: bool,
     /// What the comparison said.

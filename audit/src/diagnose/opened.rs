@@ -18,7 +18,7 @@ pub fn strace() -> Option<PathBuf> {
 /// Only when a person interrupts, or a copy cannot be made.
 pub fn opened(lab: &mut Lab<'_>, role: Role, recipe: &Recipe) -> Result<Vec<Opened>> {
     lab.runs += 1;
-    let copy = recipe.place.as_deref().map(super::place::copy).transpose()?;
+    let copy = recipe.place.as_ref().map(super::place::copy).transpose()?;
     let mut case = lab.settings.case.clone();
     case.args.clone_from(&recipe.args);
     case.size = recipe.size;

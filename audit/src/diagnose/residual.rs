@@ -8,6 +8,16 @@ use crate::gates::Gate;
 /// Shifts that are tried, pixels along each axis.
 const FARTHEST: isize = 4;
 
+/// The shapes that speak for a cause: the simplest with which the gates pass, or, when none does, those that explain enough. A
+/// shape that only contains a simpler one (a factor and an offset of 0) is no cause of its own.
+#[must_use]
+pub fn telling(shapes: &[Shape], enough: f64) -> Vec<Shape> {
+    match shapes.iter().find(|s| s.passes) {
+        Some(first) => vec![first.clone()],
+        None => shapes.iter().filter(|s| s.explained > enough).cloned().collect(),
+    }
+}
+
 /// Fits every shape; the best explanation first. Shape is pixels along fast and slow.
 #[must_use]
 pub fn shapes(gates: &[Gate], a: &[f32], b: &[f32], (width, height): (usize, usize)) -> Vec<Shape> {

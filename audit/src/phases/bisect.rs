@@ -1,7 +1,7 @@
 //! `bisect`: which commit made the engines disagree; `bisect --step`: one test for `git bisect run`.
 
 use super::Context;
-use crate::bisect::test_step::{Step, Tester};
+use crate::bisect::test_step::{Defined, Source, Step, Tester};
 use crate::bisect::{self, State, git};
 use crate::capture::Settings;
 use crate::cli::CaptureArgs;
@@ -44,7 +44,7 @@ pub struct BisectArgs {
     /// The build command, quoted as for a shell (no shell runs); it runs in the work tree
     #[arg(long, value_name = "COMMAND")]
     pub build: Option<String>,
-    /// The candidate's executable, relative to the work tree [default: the candidate of audit.toml]
+    /// The candidate's executable, relative to the work tree [default: what the candidate of audit.toml names there]
     #[arg(long, value_name = "PATH")]
     pub program: Option<PathBuf>,
     /// Limit of one build, seconds
@@ -74,20 +74,68 @@ pub struct Bisected {
     pub summary: String,
 }
 
-fn tester<'a>(args: &BisectArgs, settings: &'a Settings, progress: &'a Progress) -> Result<Tester<'a>> {
+/// The candidate that is meant.
+fn candidate<'a>(ctx: &'a Context, args: &'a BisectArgs) -> &'a str {
+    args.capture.candidate.as_ref().unwrap_or(&ctx.config.engines.candidate)
+}
+
+/// Whether the candidate is one of `audit.toml`: it need not be built where the search starts.
+#[must_use]
+pub fn is_defined(ctx: &Context, args: &BisectArgs) -> bool {
+    ctx.config.engines.defined.contains_key(candidate(ctx, args))
+}
+
+/// Where each commit of `repository` has its candidate.
+fn source(ctx: &Context, args: &BisectArgs, settings: &Settings, repository: &Path) -> Result<Source> {
+    let name = candidate(ctx, args);
+    let Some(definition) = ctx.config.engines.defined.get(name) else {
+        return Source::of(&settings.candidate, args.program.clone(), repository);
+    };
+    let root = std::fs::canonicalize(&ctx.root).map_err(|e| AuditError::failed(ctx.root.display(), e))?;
+    Ok(Source::Defined(Box::new(Defined {
+        name: name.into(),
+        definition: definition.clone(),
+        repository: repository.to_owned(),
+        folder: root.strip_prefix(repository).unwrap_or(&root).to_owned(),
+        program: args.program.clone(),
+    })))
+}
+
+/// The top of a repository: work trees are copies of that.
+fn top(folder: &Path) -> Result<PathBuf> {
+    let top = git::git(folder, &["rev-parse", "--show-toplevel"])?;
+    std::fs::canonicalize(top.trim()).map_err(|e| AuditError::failed(top.trim(), e))
+}
+
+fn repository(args: &BisectArgs) -> Result<PathBuf> {
+    std::fs::canonicalize(&args.repository)
+        .map_err(|e| AuditError::usage(format!("--repository {}: {e}", args.repository.display())))
+}
+
+fn tester<'a>(
+    args: &BisectArgs,
+    source: Source,
+    settings: &'a Settings,
+    progress: &'a Progress,
+) -> Result<Tester<'a>> {
     let build = args.build.as_ref().map_or(Ok(Vec::new()), |b| case::split_words("--build", b))?;
     let limits = Limits { time: Duration::from_secs(args.build_limit), output: 1 << 20, ..Limits::default() };
     let lab = Lab::new(settings, Duration::from_secs(u64::from(u32::MAX)), progress);
-    Ok(Tester::new(lab, settings, build, args.program.clone(), limits))
+    Ok(Tester::new(lab, settings, build, source, limits))
 }
 
 /// One test of what is checked out; the exit status in git's language.
 #[must_use]
 pub fn step(ctx: &Context, args: &BisectArgs, settings: &Settings) -> Exit {
     let progress = Progress::new(ctx.quiet, 2);
-    let tested = tester(args, settings, &progress).and_then(|mut t| match t.build(&args.repository)? {
-        Some(why) => Ok(Step::Untestable(why)),
-        None => t.run(&args.repository),
+    // what is checked out here is the tree
+    let tested = repository(args).and_then(|tree| {
+        let source = source(ctx, args, settings, &tree)?;
+        let mut tester = tester(args, source, settings, &progress)?;
+        match tester.build(&tree)? {
+            Some(why) => Ok(Step::Untestable(why)),
+            None => tester.run(&tree),
+        }
     });
     match tested {
         Ok(Step::Compared { passed, outcome, .. }) => {
@@ -110,16 +158,15 @@ pub fn step(ctx: &Context, args: &BisectArgs, settings: &Settings) -> Exit {
 /// # Errors
 /// When an end is not what it was said to be, when git fails, or when a person interrupts.
 pub fn bisect(ctx: &Context, args: &BisectArgs, settings: &Settings) -> Result<Bisected> {
-    let repository = std::fs::canonicalize(&args.repository)
-        .map_err(|e| AuditError::usage(format!("--repository {}: {e}", args.repository.display())))?;
+    let repository = top(&repository(args)?)?;
+    let source = source(ctx, args, settings, &repository)?;
     let good = git::commit(&repository, args.good.as_deref().unwrap_or_default())?;
     let bad = git::commit(&repository, &args.bad)?;
     // the same search again goes on; another one has a folder of its own
     let key = format!(
-        "{}\n{good}\n{bad}\n{:?}\n{:?}\n{}\n{:?}\n{:?}\n{:?}\n{}",
+        "{}\n{good}\n{bad}\n{:?}\n{source:?}\n{}\n{:?}\n{:?}\n{:?}\n{}",
         repository.display(),
         args.build,
-        args.program,
         case::paste(&settings.case.args),
         settings.sizes,
         settings.reference_args,
@@ -134,7 +181,7 @@ pub fn bisect(ctx: &Context, args: &BisectArgs, settings: &Settings) -> Result<B
     std::fs::create_dir_all(&folder).map_err(|e| AuditError::failed(folder.display(), e))?;
     let _one = crate::ledger::lock(&folder.join("lock"))?;
     let progress = Progress::new(ctx.quiet, 16);
-    let mut tester = tester(args, settings, &progress)?;
+    let mut tester = tester(args, source, settings, &progress)?;
     let quiet = ctx.quiet;
     let state =
         bisect::bisect(&repository, (&good, &bad), &folder, &mut tester, args.keep_ignored, |line| {

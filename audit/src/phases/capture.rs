@@ -112,6 +112,8 @@ fn attempt_key(settings: &Settings) -> String {
         ),
         settings.gates.iter().map(|g| format!("{g:?}")).collect::<Vec<_>>().join("\n"),
     );
+    // how `audit.toml` has an engine called and its image read
+    text.push_str(&format!("{:?}\n{:?}\n", settings.reference.definition, settings.candidate.definition));
     for input in &settings.case.inputs {
         text.push_str(&format!("{} {}\n", input.option, input.sha256));
     }
