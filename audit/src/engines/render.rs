@@ -447,7 +447,8 @@ fn changed_input(
             (case.changed_inputs().into_iter().next()?, "or somebody else changed, while it ran, the input")
         }
     };
-    Some(format!("engine {} changed {which} {}", engine.name(), path.display()))
+    let did = if copy.is_some_and(|(_, copy)| !copy.exists()) { "removed" } else { "changed" };
+    Some(format!("engine {} {did} {which} {}", engine.name(), path.display()))
 }
 
 /// Length, time of the last change of content or permissions, and number of a file: no program can set the time.

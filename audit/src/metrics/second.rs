@@ -1,6 +1,6 @@
 //! The second pass: centred products, and the distributions that need a scale from the first.
 
-use super::arcsinh::arcsinh;
+use super::arcsinh::{SMALL, arcsinh, arcsinh_pair};
 use super::first::{TILE, put, take};
 use super::histogram::{self, Histogram, Steps};
 use super::view::{Pair, Pixel};
@@ -72,6 +72,13 @@ impl Moments {
         let miss_of_square = (residual / yy).min(1.0);
         let r = (1.0 - miss_of_square).sqrt();
         Some(if covariance >= 0.0 { miss_of_square / (1.0 + r) } else { 1.0 + r })
+    }
+
+    /// Standard deviation of the reference over its mean; `shift` is what was taken off every value. Absent where
+    /// there is a deviation but no mean.
+    pub(super) fn spread(&self, shift: f64) -> Option<f64> {
+        let (sigma, mean) = (self.sigma(), (shift + self.u / self.n).abs());
+        if sigma == 0.0 { Some(0.0) } else { (mean > 0.0).then(|| sigma / mean) }
     }
 
     /// Root of the mean square about the mean, of the reference.
@@ -272,16 +279,26 @@ wide! {
         let inverse = 1.0 / plan.scale;
         // plain loops over buffers: the compiler then takes the whole width
         let mut p = [0.0; RUN];
-        let mut q = [0.0; RUN];
-        for (p, x) in p.iter_mut().zip(a) {
-            *p = arcsinh(x.wide() * inverse);
+        let mut e = [0.0; RUN];
+        let mut far = [0.0; LANES];
+        for (((p, e), x), y) in p.iter_mut().zip(&mut e).zip(a).zip(b) {
+            let found = arcsinh_pair(x.wide() * inverse, y.wide() * inverse);
+            (*p, *e) = (found.value, found.step);
         }
-        for (q, y) in q.iter_mut().zip(b) {
-            *q = arcsinh(y.wide() * inverse);
+        for chunk in e[..a.len()].chunks(LANES) {
+            for (far, e) in far.iter_mut().zip(chunk) {
+                *far = if e.abs() > *far { e.abs() } else { *far };
+            }
+        }
+        // a difference that is not small is taken as it is: the series is for small ones
+        if far.into_iter().fold(0.0, f64::max) > SMALL {
+            for ((e, p), y) in e.iter_mut().zip(&p).zip(b) {
+                *e = arcsinh(y.wide() * inverse) - p;
+            }
         }
         let mut s = [[0.0; LANES]; 5];
-        let mut one = |i: usize, p: f64, q: f64| {
-            let (u, e) = (p - plan.arcsinh_mean, q - p);
+        let mut one = |i: usize, p: f64, e: f64| {
+            let u = p - plan.arcsinh_mean;
             s[0][i] += u;
             s[1][i] += e;
             s[2][i] += u * u;
@@ -289,14 +306,14 @@ wide! {
             s[4][i] += e * e;
         };
         let (whole_p, rest_p) = p[..a.len()].as_chunks::<LANES>();
-        let (whole_q, rest_q) = q[..a.len()].as_chunks::<LANES>();
-        for (p, q) in whole_p.iter().zip(whole_q) {
+        let (whole_e, rest_e) = e[..a.len()].as_chunks::<LANES>();
+        for (p, e) in whole_p.iter().zip(whole_e) {
             for i in 0..LANES {
-                one(i, p[i], q[i]);
+                one(i, p[i], e[i]);
             }
         }
-        for (i, (&p, &q)) in rest_p.iter().zip(rest_q).enumerate() {
-            one(i, p, q);
+        for (i, (&p, &e)) in rest_p.iter().zip(rest_e).enumerate() {
+            one(i, p, e);
         }
         let [u, e, uu, ue, ee] = s.map(total);
         Moments { n: a.len() as f64, u, e, uu, ue, ee }
