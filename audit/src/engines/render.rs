@@ -239,12 +239,13 @@ pub fn attempt(
     }
     let child = command_line(engine, &args, &image, &work, &results, extras, conditions.threads);
     let place = Place { results: &results, work: &work };
+    let own = conditions.environment.iter().map(|(k, v)| (OsString::from(k), OsString::from(v)));
     let environment = environment(
         &engine.definition,
         &conditions.inherited,
         conditions.threads,
         &folder(results.join("tmp"))?,
-        &[pairs(&conditions.environment), case.environment.clone()].concat(),
+        &own.chain(case.environment.iter().cloned()).collect::<Vec<_>>(),
     );
     let copies: Vec<_> = copies.into_iter().map(|c| (stamp_of(&c), c)).collect();
     let mut limits = conditions.limits.clone();
@@ -356,10 +357,6 @@ fn command_line(
         words.extend(["--trace".into(), out("trace.json")]);
     }
     words
-}
-
-fn pairs(list: &[(String, String)]) -> Vec<(OsString, OsString)> {
-    list.iter().map(|(k, v)| (k.into(), v.into())).collect()
 }
 
 /// What an engine's process finds in its environment: the allow-list, what its definition sets or passes on, its number

@@ -285,13 +285,14 @@ wide! {
             let found = arcsinh_pair(x.wide() * inverse, y.wide() * inverse);
             (*p, *e) = (found.value, found.step);
         }
-        for chunk in e[..a.len()].chunks(LANES) {
-            for (far, e) in far.iter_mut().zip(chunk) {
-                *far = if e.abs() > *far { e.abs() } else { *far };
+        let (whole, rest) = e[..a.len()].as_chunks::<LANES>();
+        for chunk in whole {
+            for i in 0..LANES {
+                far[i] = if chunk[i].abs() > far[i] { chunk[i].abs() } else { far[i] };
             }
         }
         // a difference that is not small is taken as it is: the series is for small ones
-        if far.into_iter().fold(0.0, f64::max) > SMALL {
+        if rest.iter().fold(far.into_iter().fold(0.0, f64::max), |m, e| m.max(e.abs())) > SMALL {
             for ((e, p), y) in e.iter_mut().zip(&p).zip(b) {
                 *e = arcsinh(y.wide() * inverse) - p;
             }
