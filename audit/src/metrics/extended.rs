@@ -307,6 +307,7 @@ fn plan(first: &First, pixels: f64) -> Plan {
         scale,
         arcsinh_mean: histogram.rough_mean(f32::MAX, |v| super::arcsinh::arcsinh(v / scale)),
         floor: FLOOR * top,
+        zeros: histogram.near_zero() > 0,
         lit: LIT * top,
     }
 }

@@ -31,6 +31,8 @@ pub(super) struct Plan {
     pub(super) arcsinh_mean: f64,
     /// Relative errors are over |reference|, or over this where that is smaller.
     pub(super) floor: f64,
+    /// Whether the reference may have pixels that are 0: mostly it has none.
+    pub(super) zeros: bool,
     /// A pixel that is 0 in one image alone counts as vanished where the other is brighter than this.
     pub(super) lit: f64,
 }
@@ -192,14 +194,17 @@ fn band<T: Pixel>(pair: &Pair<'_>, plan: &Plan, index: usize, tables: &mut (Hist
             out.squares += squares;
             out.arcsinh.add(&arcsinh_products(a, b, plan));
             let n = a.len();
-            let [dark, vanished] = if any_zero(a, b) { zeros(a, b, plan.lit) } else { [0, 0] };
-            out.dark += dark as usize;
-            out.vanished += vanished as usize;
-            if vanished > 0 && out.vanished_at.is_none() {
-                let at = a.iter().zip(b).position(|(a, b)| vanishes(a.wide(), b.wide(), plan.lit));
-                out.vanished_at = at.map(|at| [i * RUN + at, y]);
-            }
             let most = relative_errors(a, b, plan.floor, &mut errors[..n]);
+            // where the candidate alone is 0, the error is 1
+            if plan.zeros || most >= 1.0 {
+                let [dark, vanished] = zeros(a, b, plan.lit);
+                out.dark += dark as usize;
+                out.vanished += vanished as usize;
+                if vanished > 0 && out.vanished_at.is_none() {
+                    let at = a.iter().zip(b).position(|(a, b)| vanishes(a.wide(), b.wide(), plan.lit));
+                    out.vanished_at = at.map(|at| [i * RUN + at, y]);
+                }
+            }
             let far = float_steps(a, b, &mut steps[..n]);
             out.most_steps = out.most_steps.max(far);
             // most runs of two right images are equal: no need to look at their pixels
@@ -318,18 +323,6 @@ wide! {
         }
         let [u, e, uu, ue, ee] = s.map(total);
         Moments { n: a.len() as f64, u, e, uu, ue, ee }
-    }
-
-    /// Whether any pixel is 0 in either image: mostly none is, and this is quickly seen.
-    fn any_zero<T: Pixel>(a: &[T], b: &[T]) -> bool {
-        let mut least = f32::INFINITY;
-        for (a, b) in a.iter().zip(b) {
-            // what rounds to 0 is looked at more closely
-            let (x, y) = (a.single().abs(), b.single().abs());
-            let dimmer = if x < y { x } else { y };
-            least = if dimmer < least { dimmer } else { least };
-        }
-        least == 0.0
     }
 
     /// How many pixels are 0 in both, and how many in one alone.
