@@ -4,8 +4,8 @@ use bragg_audit::cli::{Cli, Command};
 use bragg_audit::evidence::wrapper;
 use bragg_audit::exit::Exit;
 use bragg_audit::{child, commands, interrupt};
-use clap::Parser;
 use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -22,7 +22,9 @@ fn main() -> ExitCode {
             error.exit()
         }
         Err(error) => {
-            eprintln!("bragg-audit: {}", one_line(&error));
+            let asked = std::env::args_os().nth(1).unwrap_or_default();
+            let command = Cli::command().find_subcommand(asked).map(|c| c.get_name().to_owned());
+            eprintln!("bragg-audit: {}", one_line(&error, command.as_deref()));
             return ExitCode::from(Exit::Usage.code());
         }
     };
@@ -41,12 +43,15 @@ fn main() -> ExitCode {
 }
 
 /// What is wrong with the command line in one line: the finding, the hints, where to read on.
-fn one_line(error: &clap::Error) -> String {
+fn one_line(error: &clap::Error, command: Option<&str>) -> String {
     let text = error.to_string();
     let said = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let parts: Vec<&str> = said
         .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"))
         .map(|line| line.trim_start_matches("error: ").trim_start_matches("tip: "))
         .collect();
-    format!("{} (see `bragg-audit --help`)", parts.join("; "))
+    let command = command.map_or(String::new(), |name| format!(" {name}"));
+    // what is missing follows a colon
+    let text = parts.join("; ").replace(":; ", ": ");
+    format!("{text} (see `bragg-audit{command} --help`)")
 }

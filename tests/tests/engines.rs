@@ -76,6 +76,38 @@ fn engines_that_misbehave() {
             "changed its copy",
         ),
         (
+            "makes its image a huge file of nothing",
+            "truncate -s 900G \"$1\"".into(),
+            ENGINE_FAILED,
+            "more to disk",
+        ),
+        ("makes its image a folder", "mkdir \"$1\"".into(), NOT_COMPARABLE, "not a regular file"),
+        ("makes its image a pipe", "mkfifo \"$1\"".into(), NOT_COMPARABLE, "not a regular file"),
+        (
+            "makes its image a link to a device",
+            "ln -s /dev/zero \"$1\"".into(),
+            NOT_COMPARABLE,
+            "not a regular file",
+        ),
+        (
+            "leaves links to what is not its own",
+            format!("{GOOD}; mkdir d; ln -s / d/root; ln -s YARD d/yard"),
+            PASS,
+            "",
+        ),
+        (
+            "removes its working directory",
+            format!("{GOOD}; d=$(pwd); cd /; rm -rf \"$d\""),
+            ENGINE_FAILED,
+            "removed its copy",
+        ),
+        (
+            "calls its folders something else",
+            "d=$(dirname \"$1\"); mv \"$d\" \"$d-gone\"".into(),
+            ENGINE_FAILED,
+            "removed its copy",
+        ),
+        (
             "makes its folder unreadable",
             format!("{GOOD}; mkdir d; touch d/f; chmod 000 d; chmod 500 ."),
             PASS,

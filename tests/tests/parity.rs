@@ -241,6 +241,13 @@ fn what_is_no_image_and_what_is_a_strange_one() {
             v
         }),
     );
+    let spike = |at: usize, height: f32| -> Vec<f32> {
+        (0..4096).map(|i| if i == at { height } else { 0.0 }).collect()
+    };
+    put("negative-zero", &bytes(&[-0.0; 4096]));
+    put("spike", &bytes(&spike(2080, 1e6)));
+    put("spike-off", &bytes(&spike(2080, 1e6 + 8.0)));
+    put("spike-moved", &bytes(&spike(2081, 1e6)));
     put("largest", &bytes(&each(|v| v * 3e36)));
     put("garbage.npy", b"\x93NUMPY\x01\x00\xff\xff{");
     std::fs::create_dir(dir.path().join("folder")).expect("a folder");
@@ -255,9 +262,12 @@ fn what_is_no_image_and_what_is_a_strange_one() {
         ("ramp", "garbage.npy", 4, "NPY"),
         ("ramp", "constant", 3, "correlation"),
         ("constant", "ramp", 3, "correlation"),
-        ("constant", "constant", 0, "equal bit by bit"),
+        ("constant", "constant", 0, "all values are equal"),
         ("constant", "constant-off", 3, "correlation"),
-        ("zero", "zero", 0, "equal bit by bit"),
+        ("zero", "zero", 0, "all values are equal"),
+        ("zero", "negative-zero", 0, "all values are equal"),
+        ("spike", "spike-off", 0, "PASS"),
+        ("spike", "spike-moved", 3, "local_error"),
         ("zero", "ramp", 3, "sum_ratio"),
         ("ramp", "zero", 3, "sum_ratio"),
         ("ramp", "nan", 4, "NaN or infinite"),

@@ -123,6 +123,8 @@ pub fn run(
     all_of_it.end(); // whatever it forked and left behind, wherever that went
     let ending = forced.unwrap_or_else(|| match ending(status) {
         Ending::Signalled(libc::SIGXFSZ) => Ending::DiskFull,
+        // a shell tells its child's end by its own status
+        Ending::Exited(code) if code == 128 + libc::SIGXFSZ && limits.disk.is_some() => Ending::DiskFull,
         other => other,
     });
     Ok(Ended {
@@ -423,6 +425,7 @@ mod tests {
         }
         let limits = Limits { time: LONG, disk: Some(1 << 20), folder: folder.clone(), ..Limits::default() };
         assert_eq!(sh_with("exec head -c 3000000 /dev/zero > big", &limits).ending, Ending::DiskFull);
+        assert_eq!(sh_with("truncate -s 900G sparse", &limits).ending, Ending::DiskFull);
         let many = "i=0; while :; do head -c 900000 /dev/zero > f$i; i=$((i+1)); done";
         assert_eq!(sh_with(many, &limits).ending, Ending::DiskFull);
     }

@@ -239,12 +239,13 @@ pub fn attempt(
     }
     let child = command_line(engine, &args, &image, &work, &results, extras, conditions.threads);
     let place = Place { results: &results, work: &work };
+    let own = conditions.environment.iter().map(|(k, v)| (OsString::from(k), OsString::from(v)));
     let environment = environment(
         &engine.definition,
         &conditions.inherited,
         conditions.threads,
         &folder(results.join("tmp"))?,
-        &[pairs(&conditions.environment), case.environment.clone()].concat(),
+        &own.chain(case.environment.iter().cloned()).collect::<Vec<_>>(),
     );
     let copies: Vec<_> = copies.into_iter().map(|c| (stamp_of(&c), c)).collect();
     let mut limits = conditions.limits.clone();
@@ -366,10 +367,6 @@ fn command_line(
     words
 }
 
-fn pairs(list: &[(String, String)]) -> Vec<(OsString, OsString)> {
-    list.iter().map(|(k, v)| (k.into(), v.into())).collect()
-}
-
 /// What an engine's process finds in its environment: the allow-list, what its definition sets or passes on, its number
 /// of threads, a folder for temporary files that goes away with the run, and `more`.
 pub(super) fn environment(
@@ -455,7 +452,8 @@ fn changed_input(
             (case.changed_inputs().into_iter().next()?, "or somebody else changed, while it ran, the input")
         }
     };
-    Some(format!("engine {} changed {which} {}", engine.name(), path.display()))
+    let did = if copy.is_some_and(|(_, copy)| !copy.exists()) { "removed" } else { "changed" };
+    Some(format!("engine {} {did} {which} {}", engine.name(), path.display()))
 }
 
 /// Length, time of the last change of content or permissions, and number of a file: no program can set the time.

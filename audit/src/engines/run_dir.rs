@@ -12,6 +12,8 @@ const UNLOCKED: &str = ".lock-to-be";
 #[derive(Debug)]
 pub struct RunDir {
     path: PathBuf,
+    /// The directory itself, whatever an engine calls it meanwhile.
+    opened: File,
     _lock: File,
 }
 
@@ -27,7 +29,8 @@ impl RunDir {
         let lock = File::create(&unnamed)?;
         lock.lock()?;
         std::fs::rename(&unnamed, dir.path().join(LOCK))?;
-        Ok(Self { path: dir.keep(), _lock: lock })
+        let opened = File::open(dir.path())?;
+        Ok(Self { path: dir.keep(), opened, _lock: lock })
     }
 
     /// Where it is.
@@ -40,7 +43,19 @@ impl RunDir {
 impl Drop for RunDir {
     fn drop(&mut self) {
         remove(&self.path);
+        if let Some(moved) = moved(&self.opened) {
+            remove(&moved);
+        }
     }
+}
+
+/// Where an open directory is now, if it still has a name (Linux tells).
+fn moved(opened: &File) -> Option<PathBuf> {
+    use std::os::fd::AsRawFd;
+    use std::os::unix::fs::MetadataExt;
+    let path = std::fs::read_link(format!("/proc/self/fd/{}", opened.as_raw_fd())).ok()?;
+    let (there, ours) = (path.symlink_metadata().ok()?, opened.metadata().ok()?);
+    ((there.dev(), there.ino()) == (ours.dev(), ours.ino())).then_some(path)
 }
 
 /// Removes a directory, also one whose permissions were taken away meanwhile.
@@ -93,6 +108,19 @@ mod tests {
         std::os::unix::fs::symlink("/etc", path.join("link")).unwrap();
         drop(dir);
         assert!(!path.exists() && Path::new("/etc").is_dir());
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn it_goes_away_under_another_name_too() {
+        let dir = RunDir::new().unwrap();
+        let elsewhere = tempfile::tempdir().unwrap();
+        let (old, new) = (dir.path().to_owned(), elsewhere.path().join("renamed"));
+        std::fs::rename(&old, &new).unwrap();
+        // what has the old name now
+        std::fs::create_dir(&old).unwrap();
+        drop(dir);
+        assert!(!old.exists() && !new.exists() && elsewhere.path().exists());
     }
 
     #[test]

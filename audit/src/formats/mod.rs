@@ -5,6 +5,7 @@
 //! NaN and infinities stay, nothing is scaled.
 
 mod array;
+mod foreign;
 mod npy;
 mod pgm;
 mod raw;
@@ -78,6 +79,16 @@ pub enum FormatError {
         /// What is wrong.
         what: String,
     },
+    /// A format that is not read.
+    #[error("{path}: {kind}; what is read: raw f32 and f64, NPY, SMV, PGM. {advice}")]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// What it seems to be.
+        kind: &'static str,
+        /// How to make one of the formats that are read out of it.
+        advice: String,
+    },
     /// The length is not what shape and type need.
     #[error(
         "{path}: {have} bytes of pixels, but {shape} values of type {element} take {want} ({})",
@@ -139,9 +150,14 @@ impl From<FormatError> for AuditError {
 /// The file must not change while the array lives: it is mapped, not copied.
 ///
 /// # Errors
-/// A missing, empty, cut-off or garbled file; a raw file without a shape; a type that is not supported.
+/// A missing, empty, cut-off or garbled file; a raw file without a shape; a format or type that is not supported.
 pub fn read(path: &Path, format: Option<Format>, shape: Option<Shape>) -> Result<Array2, FormatError> {
     let map = map(path)?;
+    if format.is_none()
+        && let Some(error) = foreign::recognised(path, &map, shape)
+    {
+        return Err(error);
+    }
     let array = match format.unwrap_or_else(|| guess(path, &map, shape)) {
         Format::F32 => raw::read(path, map, Element::F32, shape)?,
         Format::F64 => raw::read(path, map, Element::F64, shape)?,

@@ -215,3 +215,30 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_not_read_is_named_and_how_to_convert_it() {
+    let pad = |mark: &[u8]| [mark, &[0; 4000]].concat();
+    for (name, mark, kind, advice) in [
+        ("x.png", &b"\x89PNG\r\n\x1a\n"[..], "PNG", "x.npy', imageio.v3.imread('"),
+        ("x.img", b"II*\0", "TIFF", "imageio"),
+        ("x.cbf", b"###CBF: VERSION 1.5", "CBF", "fabio.open('"),
+        ("x.h5", b"\x89HDF\r\n\x1a\n", "HDF5", "h5py"),
+        ("x.npz", b"PK\x03\x04", "archive of NumPy", "numpy.load('"),
+        ("x.img.gz", b"\x1f\x8b\x08", "gzip", "gunzip"),
+        ("x y.png", b"\x89PNG\r\n\x1a\n", "PNG", "(IN: its name"),
+    ] {
+        let error = open(name, &pad(mark), None).unwrap_err();
+        let text = error.to_string();
+        assert!(
+            matches!(error, FormatError::Foreign { .. }) && error.exit() == Exit::NotComparable,
+            "{text}"
+        );
+        assert!(text.contains(kind) && text.contains(advice) && text.contains("NPY, SMV, PGM"), "{text}");
+        assert!(text.lines().count() == 1 && open(name, &pad(mark), Some(THREE_BY_TWO)).is_err());
+    }
+    // pixels may begin with any bytes
+    let pixels = [&b"\x1f\x8b\x08\x40"[..], &[0; 20]].concat();
+    assert_eq!(open("x.bin", &pixels, Some(THREE_BY_TWO)).unwrap().len(), 6);
+    assert!(read(&file("x.bin", &pixels).1, Some(Format::F32), Some(Shape::new(2, 2))).is_err());
+}

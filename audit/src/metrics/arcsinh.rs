@@ -7,6 +7,35 @@ pub(super) fn arcsinh(x: f64) -> f64 {
     ln(magnitude + (magnitude * magnitude + 1.0).sqrt()).copysign(x)
 }
 
+/// Larger differences than this are not left to [`arcsinh_pair`]'s series.
+pub(super) const SMALL: f64 = 1.0 / 256.0;
+
+/// arcsinh(x), and how far arcsinh(y) is from it.
+pub(super) struct Pair {
+    pub(super) value: f64,
+    pub(super) step: f64,
+}
+
+/// arcsinh(x) and arcsinh(y) − arcsinh(x), the latter from its Taylor series about x: no second logarithm, and no digits
+/// lost by subtracting nearly equal numbers. With t = (y − x)/√(x² + 1) and h = x/√(x² + 1) it is
+/// t − t² h/2 + t³ (3h² − 1)/6 + t⁴ h (9 − 15h²)/24 + O(t⁵); relative error below 1e-9 where the result is at most
+/// [`SMALL`], and larger than that where the true difference is.
+#[inline(always)]
+pub(super) fn arcsinh_pair(x: f64, y: f64) -> Pair {
+    let magnitude = x.abs();
+    let square = x * x + 1.0;
+    let root = square.sqrt();
+    let inverse = 1.0 / root;
+    let (t, h) = ((y - x) * inverse, x * inverse);
+    let hh = h * h;
+    let cubic = (3.0 * hh - 1.0) * (1.0 / 6.0);
+    let quartic = h * (9.0 - 15.0 * hh) * (1.0 / 24.0);
+    let series = t * (1.0 + t * (-0.5 * h + t * (cubic + t * quartic)));
+    // the series bends back where it does not hold
+    let step = if t.abs() > 2.0 * SMALL { t } else { series };
+    Pair { value: ln(magnitude + root).copysign(x), step }
+}
+
 /// The natural logarithm of finite `y` ≥ 1: mantissa in [√½, √2), then the series of fdlibm's `log` (Sun
 /// Microsystems, 1993: error below 1 unit in the last place).
 #[inline(always)]
@@ -35,6 +64,35 @@ fn ln(y: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn small_differences_keep_their_digits() {
+        for i in -400..400 {
+            let x = f64::from(i % 7 + 1) * (f64::from(i) * 0.1).exp2();
+            for (x, step) in [(x, 1e-6), (-x, 1e-3), (x, -3e-3), (-x, -1e-9)] {
+                let y = x + step * x.hypot(1.0);
+                // arcsinh(y) − arcsinh(x) = arcsinh(y √(x²+1) − x √(y²+1)), and that difference is (y² − x²)/(sum)
+                let (p, q) = (y * x.hypot(1.0), x * y.hypot(1.0));
+                let want = arcsinh_of_small((y - x) * (y + x) / (p + q));
+                let found = arcsinh_pair(x, y);
+                assert_eq!(found.value, arcsinh(x));
+                if x.abs() < 1e5 && x.abs() > 1e-5 {
+                    assert!((found.step / want - 1.0).abs() < 1e-9, "{x:e} {step:e}: {} {want}", found.step);
+                }
+            }
+            for step in [0.02, -0.02, 1.0, -5.0] {
+                let found = arcsinh_pair(x, x + step * x.hypot(1.0));
+                assert!(found.step.abs() > SMALL, "{x:e} {step:e}: {}", found.step);
+            }
+        }
+        let same = arcsinh_pair(3.0, 3.0);
+        assert_eq!(same.step, 0.0);
+    }
+
+    /// arcsinh as its own series: x − x³/6 + 3x⁵/40.
+    fn arcsinh_of_small(x: f64) -> f64 {
+        x * (1.0 - x * x / 6.0 * (1.0 - x * x * 9.0 / 20.0))
+    }
 
     #[test]
     fn agrees_with_the_library() {

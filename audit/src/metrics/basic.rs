@@ -90,7 +90,7 @@ fn first_pass(_: usize, a: &[f32], b: &[f32]) -> First {
     for (&x, &y) in a.iter().zip(b) {
         f.bad_a += usize::from(!x.is_finite());
         f.bad_b += usize::from(!y.is_finite());
-        f.differing += usize::from(x.to_bits() != y.to_bits());
+        f.differing += usize::from(x != y);
         f.max_a = f.max_a.max(x);
         f.max_b = f.max_b.max(y);
         f.top_a = f.top_a.max(x.abs());

@@ -127,6 +127,9 @@ pub struct Extended {
     pub dim_pixels: usize,
     /// 1 − correlation without the brightest 0.1 %.
     pub dim_one_minus_correlation: Option<f64>,
+    /// Standard deviation over mean of the reference's dim set: what the correlation has to go by.
+    #[serde(default)]
+    pub dim_spread: Option<f64>,
     /// Root mean square of the difference over the standard deviation of the reference.
     pub rmse_over_sigma: Option<f64>,
     /// Largest |candidate − reference|.
@@ -241,6 +244,7 @@ fn run<T: Pixel>(pair: &Pair<'_>) -> (Comparison, Maps) {
         bright_cut: plan.bright * unscaled,
         dim_pixels: second.dim.n as usize,
         dim_one_minus_correlation: second.dim.one_minus_correlation(plan.ratio),
+        dim_spread: second.dim.spread(plan.dim_mean),
         rmse_over_sigma: (out.correlation.is_some() && sigma > 0.0).then(|| rmse / sigma),
         max_abs: f64::from(max_abs) * unscaled,
         relative_error: Quantiles {
@@ -303,6 +307,7 @@ fn plan(first: &First, pixels: f64) -> Plan {
         scale,
         arcsinh_mean: histogram.rough_mean(f32::MAX, |v| super::arcsinh::arcsinh(v / scale)),
         floor: FLOOR * top,
+        zeros: histogram.near_zero() > 0,
         lit: LIT * top,
     }
 }

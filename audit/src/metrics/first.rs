@@ -188,7 +188,7 @@ fn cell<T: Pixel>(rows: &Rows<'_, T>, x: usize, width: usize) -> Found {
         let (a, b) = (&a[x..x + width], &b[x..x + width]);
         for i in 0..width {
             let (p, q) = (a[i].single(), b[i].single());
-            differing[i] += u32::from(a[i].bits() != b[i].bits());
+            differing[i] += u32::from(a[i] != b[i]);
             max_a[i] = if p > max_a[i] { p } else { max_a[i] };
             max_b[i] = if q > max_b[i] { q } else { max_b[i] };
             top[i] = if p.abs() > top[i] { p.abs() } else { top[i] };

@@ -49,6 +49,11 @@ impl Histogram {
         *count = count.saturating_sub(n as u64);
     }
 
+    /// How many values are 0 or so small that they share its bins.
+    pub(super) fn near_zero(&self) -> u64 {
+        [0.0, -0.0].map(|zero| self.0[usize::from(bin(zero))]).iter().sum()
+    }
+
     pub(super) fn total(&self) -> u64 {
         self.0.iter().sum()
     }

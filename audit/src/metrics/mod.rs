@@ -53,7 +53,7 @@ pub struct Comparison {
     pub reference_non_finite: usize,
     /// NaN or infinite values in the candidate.
     pub candidate_non_finite: usize,
-    /// Values whose bits differ.
+    /// Values that differ (0 and −0 do not).
     pub differing: usize,
     /// Pearson correlation.
     pub correlation: Option<f64>,

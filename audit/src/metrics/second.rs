@@ -1,6 +1,6 @@
 //! The second pass: centred products, and the distributions that need a scale from the first.
 
-use super::arcsinh::arcsinh;
+use super::arcsinh::{SMALL, arcsinh, arcsinh_pair};
 use super::first::{TILE, put, take};
 use super::histogram::{self, Histogram, Steps};
 use super::view::{Pair, Pixel};
@@ -31,6 +31,8 @@ pub(super) struct Plan {
     pub(super) arcsinh_mean: f64,
     /// Relative errors are over |reference|, or over this where that is smaller.
     pub(super) floor: f64,
+    /// Whether the reference may have pixels that are 0: mostly it has none.
+    pub(super) zeros: bool,
     /// A pixel that is 0 in one image alone counts as vanished where the other is brighter than this.
     pub(super) lit: f64,
 }
@@ -72,6 +74,13 @@ impl Moments {
         let miss_of_square = (residual / yy).min(1.0);
         let r = (1.0 - miss_of_square).sqrt();
         Some(if covariance >= 0.0 { miss_of_square / (1.0 + r) } else { 1.0 + r })
+    }
+
+    /// Standard deviation of the reference over its mean; `shift` is what was taken off every value. Absent where
+    /// there is a deviation but no mean.
+    pub(super) fn spread(&self, shift: f64) -> Option<f64> {
+        let (sigma, mean) = (self.sigma(), (shift + self.u / self.n).abs());
+        if sigma == 0.0 { Some(0.0) } else { (mean > 0.0).then(|| sigma / mean) }
     }
 
     /// Root of the mean square about the mean, of the reference.
@@ -185,14 +194,17 @@ fn band<T: Pixel>(pair: &Pair<'_>, plan: &Plan, index: usize, tables: &mut (Hist
             out.squares += squares;
             out.arcsinh.add(&arcsinh_products(a, b, plan));
             let n = a.len();
-            let [dark, vanished] = if any_zero(a, b) { zeros(a, b, plan.lit) } else { [0, 0] };
-            out.dark += dark as usize;
-            out.vanished += vanished as usize;
-            if vanished > 0 && out.vanished_at.is_none() {
-                let at = a.iter().zip(b).position(|(a, b)| vanishes(a.wide(), b.wide(), plan.lit));
-                out.vanished_at = at.map(|at| [i * RUN + at, y]);
-            }
             let most = relative_errors(a, b, plan.floor, &mut errors[..n]);
+            // where the candidate alone is 0, the error is 1
+            if plan.zeros || most >= 1.0 {
+                let [dark, vanished] = zeros(a, b, plan.lit);
+                out.dark += dark as usize;
+                out.vanished += vanished as usize;
+                if vanished > 0 && out.vanished_at.is_none() {
+                    let at = a.iter().zip(b).position(|(a, b)| vanishes(a.wide(), b.wide(), plan.lit));
+                    out.vanished_at = at.map(|at| [i * RUN + at, y]);
+                }
+            }
             let far = float_steps(a, b, &mut steps[..n]);
             out.most_steps = out.most_steps.max(far);
             // most runs of two right images are equal: no need to look at their pixels
@@ -272,16 +284,27 @@ wide! {
         let inverse = 1.0 / plan.scale;
         // plain loops over buffers: the compiler then takes the whole width
         let mut p = [0.0; RUN];
-        let mut q = [0.0; RUN];
-        for (p, x) in p.iter_mut().zip(a) {
-            *p = arcsinh(x.wide() * inverse);
+        let mut e = [0.0; RUN];
+        let mut far = [0.0; LANES];
+        for (((p, e), x), y) in p.iter_mut().zip(&mut e).zip(a).zip(b) {
+            let found = arcsinh_pair(x.wide() * inverse, y.wide() * inverse);
+            (*p, *e) = (found.value, found.step);
         }
-        for (q, y) in q.iter_mut().zip(b) {
-            *q = arcsinh(y.wide() * inverse);
+        let (whole, rest) = e[..a.len()].as_chunks::<LANES>();
+        for chunk in whole {
+            for i in 0..LANES {
+                far[i] = if chunk[i].abs() > far[i] { chunk[i].abs() } else { far[i] };
+            }
+        }
+        // a difference that is not small is taken as it is: the series is for small ones
+        if rest.iter().fold(far.into_iter().fold(0.0, f64::max), |m, e| m.max(e.abs())) > SMALL {
+            for ((e, p), y) in e.iter_mut().zip(&p).zip(b) {
+                *e = arcsinh(y.wide() * inverse) - p;
+            }
         }
         let mut s = [[0.0; LANES]; 5];
-        let mut one = |i: usize, p: f64, q: f64| {
-            let (u, e) = (p - plan.arcsinh_mean, q - p);
+        let mut one = |i: usize, p: f64, e: f64| {
+            let u = p - plan.arcsinh_mean;
             s[0][i] += u;
             s[1][i] += e;
             s[2][i] += u * u;
@@ -289,29 +312,17 @@ wide! {
             s[4][i] += e * e;
         };
         let (whole_p, rest_p) = p[..a.len()].as_chunks::<LANES>();
-        let (whole_q, rest_q) = q[..a.len()].as_chunks::<LANES>();
-        for (p, q) in whole_p.iter().zip(whole_q) {
+        let (whole_e, rest_e) = e[..a.len()].as_chunks::<LANES>();
+        for (p, e) in whole_p.iter().zip(whole_e) {
             for i in 0..LANES {
-                one(i, p[i], q[i]);
+                one(i, p[i], e[i]);
             }
         }
-        for (i, (&p, &q)) in rest_p.iter().zip(rest_q).enumerate() {
-            one(i, p, q);
+        for (i, (&p, &e)) in rest_p.iter().zip(rest_e).enumerate() {
+            one(i, p, e);
         }
         let [u, e, uu, ue, ee] = s.map(total);
         Moments { n: a.len() as f64, u, e, uu, ue, ee }
-    }
-
-    /// Whether any pixel is 0 in either image: mostly none is, and this is quickly seen.
-    fn any_zero<T: Pixel>(a: &[T], b: &[T]) -> bool {
-        let mut least = f32::INFINITY;
-        for (a, b) in a.iter().zip(b) {
-            // what rounds to 0 is looked at more closely
-            let (x, y) = (a.single().abs(), b.single().abs());
-            let dimmer = if x < y { x } else { y };
-            least = if dimmer < least { dimmer } else { least };
-        }
-        least == 0.0
     }
 
     /// How many pixels are 0 in both, and how many in one alone.

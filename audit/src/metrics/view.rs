@@ -53,8 +53,6 @@ pub(super) trait Pixel: Copy + Send + Sync + PartialOrd + 'static {
     fn wide(self) -> f64;
     /// As f32, rounded.
     fn single(self) -> f32;
-    /// The bits.
-    fn bits(self) -> u64;
     /// Rows of a pair whose images both hold this type.
     fn rows<'a>(pair: &'a Pair<'a>, y: usize, count: usize) -> Rows<'a, Self>;
 }
@@ -67,10 +65,6 @@ impl Pixel for f32 {
     #[inline(always)]
     fn single(self) -> f32 {
         self
-    }
-    #[inline(always)]
-    fn bits(self) -> u64 {
-        u64::from(self.to_bits())
     }
     fn rows<'a>(pair: &'a Pair<'a>, y: usize, count: usize) -> Rows<'a, Self> {
         let whole = |array: &'a Array2| array.as_f32().unwrap_or_default();
@@ -86,10 +80,6 @@ impl Pixel for f64 {
     #[inline(always)]
     fn single(self) -> f32 {
         self as f32
-    }
-    #[inline(always)]
-    fn bits(self) -> u64 {
-        self.to_bits()
     }
     fn rows<'a>(pair: &'a Pair<'a>, y: usize, count: usize) -> Rows<'a, Self> {
         if pair.scale == 1.0

@@ -57,8 +57,8 @@ Examples:
 /// Usage (2), pictures that cannot be written (1). Files that cannot be compared are a verdict, not an error.
 pub fn diff(ctx: &Context, args: &DiffArgs, as_json: bool) -> Result<(String, Exit)> {
     let gates = args.gates.over(&ctx.config.gates)?;
-    let opened = open(args);
-    let (a, b) = match opened {
+    let logged = args.log.as_ref().map(|log| logged(log)).transpose()?;
+    let (a, b) = match open(args, logged) {
         Ok(images) => images,
         Err(error) if error.exit() == Exit::NotComparable => {
             return not_comparable(args, &error.to_string(), as_json);
@@ -84,9 +84,7 @@ pub fn diff(ctx: &Context, args: &DiffArgs, as_json: bool) -> Result<(String, Ex
 }
 
 /// Opens both; a raw file takes the other's shape, or that of the log.
-fn open(args: &DiffArgs) -> std::result::Result<(Array2, Array2), FormatError> {
-    let logged = args.log.as_ref().and_then(|p| std::fs::read(p).ok());
-    let logged = logged.and_then(|bytes| Shape::from_log(&String::from_utf8_lossy(&bytes)));
+fn open(args: &DiffArgs, logged: Option<Shape>) -> std::result::Result<(Array2, Array2), FormatError> {
     let read = |path: &Path, format, shape: Option<Shape>| {
         formats::read(path, format, shape.or(args.shape).or(logged))
     };
@@ -102,6 +100,15 @@ fn open(args: &DiffArgs) -> std::result::Result<(Array2, Array2), FormatError> {
         // what is missing or broken matters more than what is not said
         (Err(FormatError::NeedsShape { .. }), Err(e)) | (Err(e), _) | (_, Err(e)) => Err(e),
     }
+}
+
+/// The shape that a log tells.
+fn logged(log: &Path) -> Result<Shape> {
+    let bytes = std::fs::read(log).map_err(|e| AuditError::usage(format!("--log {}: {e}", log.display())))?;
+    Shape::from_log(&String::from_utf8_lossy(&bytes)).ok_or_else(|| {
+        let what = "no line tells a shape, such as `1024 x 768 pixels`: give --shape WIDTHxHEIGHT instead";
+        AuditError::usage(format!("--log {}: {what}", log.display()))
+    })
 }
 
 /// Ends included on the command line, left out inside; what reaches beyond the image ends with it.
@@ -162,7 +169,7 @@ fn to_text(
     let why = match (&judged.problem, blocked.is_empty()) {
         (Some(problem), _) => format!(" — {problem}"),
         (None, false) => format!(" — by {}", blocked.join(", ")),
-        (None, true) if c.differing == 0 => " — equal bit by bit".into(),
+        (None, true) if c.differing == 0 => " — all values are equal".into(),
         (None, true) => String::new(),
     };
     let mut t = format!("{}{why}\n\n", gates::pass_text(judged.verdict, gates));

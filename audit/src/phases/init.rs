@@ -200,19 +200,57 @@ impl<R: BufRead> Ask<R> {
             "The {who}: a built-in engine ({}, c:PATH) or a command with {{args}} and {{out}}, such as\n  ./solver {{args}} -o {{out}}",
             BUILT_IN.join(", ")
         );
-        let mut side = Side { engine: self.line("Engine", default)?, ..Side::default() };
+        let mut side = Side {
+            engine: self.until("Engine", default, |a| engine(a).map(|()| a.into()))?,
+            ..Side::default()
+        };
         if is_built_in(&side.engine) {
             return Ok(side);
         }
-        let format = self.line("Format of its image (f32, f64, npy, smv, pgm, or auto)", "auto")?;
-        if format != "auto" {
-            let known = <Format as clap::ValueEnum>::from_str(&format, true);
-            side.format = Some(known.map_err(|_| AuditError::usage(format!("`{format}` is no format")))?);
-        }
-        let shape =
-            self.line("Width and height (200x100, file, options such as -nx,-ny, or log:PATTERN)", "file")?;
-        side.shape = Some(shape).filter(|s| s != "file");
+        side.format =
+            self.until("Format of its image (f32, f64, npy, smv, pgm, or auto)", "auto", |a| match a {
+                "auto" => Ok(None),
+                _ => match <Format as clap::ValueEnum>::from_str(a, true) {
+                    Ok(format) => Ok(Some(format)),
+                    Err(_) => Err(format!("`{a}` is no format")),
+                },
+            })?;
+        let shape = "Width and height (200x100, file, options such as -nx,-ny, or log:PATTERN)";
+        side.shape = self.until(shape, "file", |a| {
+            shape_rule(a)?;
+            Ok((a != "file").then(|| a.to_owned()))
+        })?;
         Ok(side)
+    }
+
+    /// Asks again, and says why, until the answer makes sense.
+    fn until<T>(
+        &mut self,
+        question: &str,
+        default: &str,
+        read: impl Fn(&str) -> std::result::Result<T, String>,
+    ) -> Result<T> {
+        loop {
+            match read(&self.line(question, default)?) {
+                Ok(answer) => return Ok(answer),
+                Err(why) => eprintln!("  {why}"),
+            }
+        }
+    }
+}
+
+/// Whether an answer can be an engine: a built-in one, or words that say where the image goes.
+fn engine(text: &str) -> std::result::Result<(), String> {
+    if is_built_in(text) {
+        return Ok(());
+    }
+    let words = case::split_words("the command", text).map_err(|e| e.to_string())?;
+    if words.iter().any(|w| w.to_string_lossy().contains("{out}")) {
+        Ok(())
+    } else {
+        Err(format!(
+            "`{text}` is no built-in engine, and a command needs {{out}} where the image's path belongs"
+        ))
     }
 }
 
@@ -257,7 +295,9 @@ fn text(args: &InitArgs, initiative: &str, sides: &[(&str, &Side); 2], case_args
             let _ = writeln!(t, "format = {}", quoted(format.name()));
         }
         if let Some(shape) = &side.shape {
-            let _ = writeln!(t, "shape = {}", shape_rule(shape));
+            let rule =
+                shape_rule(shape).map_err(|why| AuditError::usage(format!("--{role}-shape: {why}")))?;
+            let _ = writeln!(t, "shape = {rule}");
         }
         let _ = writeln!(
             t,
@@ -312,18 +352,23 @@ fn text(args: &InitArgs, initiative: &str, sides: &[(&str, &Side); 2], case_args
 }
 
 /// `200x100`, `file`, `-nx,-ny` or `log:PATTERN` as TOML.
-fn shape_rule(text: &str) -> String {
+fn shape_rule(text: &str) -> std::result::Result<String, String> {
     if text == "file" {
-        return quoted("file");
+        return Ok(quoted("file"));
     }
     if let Some(pattern) = text.strip_prefix("log:") {
-        return format!("{{ log = {} }}", quoted(pattern));
+        return Ok(format!("{{ log = {} }}", quoted(pattern)));
     }
     if let Ok(shape) = text.parse::<crate::formats::Shape>() {
-        return format!("[{}, {}]", shape.width, shape.height);
+        return Ok(format!("[{}, {}]", shape.width, shape.height));
     }
     let options: Vec<String> = text.split(',').map(|o| o.trim().to_owned()).collect();
-    format!("{{ options = {} }}", list(&options))
+    if options.len() > 2 || options.iter().any(|o| !o.starts_with('-') || o.len() < 2) {
+        return Err(format!(
+            "`{text}`: WIDTHxHEIGHT, file, one or two options such as -nx,-ny, or log:PATTERN is wanted"
+        ));
+    }
+    Ok(format!("{{ options = {} }}", list(&options)))
 }
 
 #[cfg(test)]
@@ -403,6 +448,10 @@ mod tests {
             (&["--reference", "sh x", "--candidate", "c", "--args", ""], "{out}"),
             (&["--reference", "python3 nope.py {out}", "--candidate", "c", "--args", ""], "nope.py"),
             (&["--reference", "c", "--candidate", "rust"], "--args"),
+            (
+                &["--reference", "sh {out}", "--reference-shape", "wide", "--candidate", "c", "--args", ""],
+                "WIDTHxHEIGHT",
+            ),
             (&["--reference", "c", "--candidate", "rust", "--args", "'open"], "do not match"),
             (
                 &["--reference", "sh {out}", "--reference-shape", "log:(", "--candidate", "c", "--args", ""],
@@ -425,6 +474,13 @@ mod tests {
             ("./s {args} {out}", Some(Format::Npy), None)
         );
         assert_eq!(ask.line("more", "default").unwrap(), "default");
+        // what makes no sense is asked for again
+        let mut again = Ask { input: &b"nonsense\n./s {out}\nnumpy\nF64\nwide\n8x\n-n,-m\n"[..] };
+        let side = again.side("reference", "c").unwrap();
+        assert_eq!(
+            (side.engine.as_str(), side.format, side.shape.as_deref()),
+            ("./s {out}", Some(Format::F64), Some("-n,-m"))
+        );
         assert!(ask.line("more", "").is_err(), "the end of the input is no answer");
     }
 }

@@ -89,7 +89,9 @@ pub fn gates_text(outcomes: &[Outcome], comparison: &Comparison) -> String {
 pub fn metrics_text(comparison: &Comparison, without: &[Outcome]) -> String {
     let mut t = String::new();
     for m in metrics::metrics().iter().filter(|m| !without.iter().any(|o| o.gate.metric == m.name)) {
-        let value = m.of(comparison).map_or("undefined".into(), figure);
+        let beyond = m.name.starts_with("ulp_") && comparison.differing > 0;
+        let unknown = if beyond { "65535 or more" } else { "undefined" };
+        let value = m.of(comparison).map_or(unknown.into(), figure);
         let _ = writeln!(t, "    {:<27} {value:>14}  {}", m.name, m.about);
     }
     t
