@@ -293,33 +293,6 @@ pub fn switches(lab: &mut Lab<'_>, recipe: &Recipe) -> Result<Vec<Switch>> {
     Ok(found)
 }
 
-/// Gives the options that a factor is named after the value 1, which every power of it is: a switch for that factor.
-fn neutral(lab: &mut Lab<'_>, recipe: &Recipe, factor: &str) -> Result<Vec<Switch>> {
-    let all = arguments::groups(&recipe.args);
-    let mut found = Vec::new();
-    for (i, group) in all.iter().enumerate() {
-        let [name, value] = group.as_slice() else { continue };
-        let named = factor.split(|c: char| c.is_whitespace() || "()²".contains(c)).any(|w| name == w);
-        if !named || !lab.has_time() {
-            continue;
-        }
-        let mut changed = all.clone();
-        changed[i] = vec![name.clone(), "1".into()];
-        let changed = Recipe { args: arguments::words(&changed), ..recipe.clone() };
-        let outcome = lab.pair(&changed)?;
-        let text = format!(
-            "with `{}` in place of `{}`",
-            paste(&[name.clone(), "1".into()]),
-            paste(std::slice::from_ref(value))
-        );
-        lab.note(&format!("the pair {text}"), outcome.text());
-        if matches!(&outcome, Outcome::Agree(c) if c.correlation.is_some()) {
-            found.push(Switch { class: Class::Option, text, passing: changed.args });
-        }
-    }
-    Ok(found)
-}
-
 /// Causes from the first value that differs, the residual and the options.
 ///
 /// # Errors
@@ -334,7 +307,7 @@ pub(super) fn suspects(
     let root = d.first_divergence().cloned();
     let verdict = root.as_ref().map(|r| classify(r, traces, &numbers(recipe)));
     if let (true, Some(factor)) = (switches.is_empty(), verdict.as_ref().and_then(|v| v.ratio.as_ref())) {
-        switches = neutral(lab, recipe, factor)?;
+        switches = arguments::set_to_one(lab, recipe, factor)?;
     }
     d.nearest_passing = switches.first().map(|s| format!("{} ({})", paste(&s.passing), s.text));
     let ending = |s: &Switch| {

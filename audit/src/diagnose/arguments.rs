@@ -188,6 +188,36 @@ pub fn switches(lab: &mut Lab<'_>, recipe: &Recipe, first: &[Class]) -> Result<V
     Ok(found)
 }
 
+/// Gives the options that a factor is named after the value 1, which every power of it is: a switch for that factor.
+///
+/// # Errors
+/// Only when a person interrupts.
+pub fn set_to_one(lab: &mut Lab<'_>, recipe: &Recipe, factor: &str) -> Result<Vec<Switch>> {
+    let all = groups(&recipe.args);
+    let mut found = Vec::new();
+    for (i, group) in all.iter().enumerate() {
+        let [name, value] = group.as_slice() else { continue };
+        let named = factor.split(|c: char| c.is_whitespace() || "()²".contains(c)).any(|w| name == w);
+        if !named || !lab.has_time() {
+            continue;
+        }
+        let mut changed = all.clone();
+        changed[i] = vec![name.clone(), "1".into()];
+        let changed = Recipe { args: words(&changed), ..recipe.clone() };
+        let outcome = lab.pair(&changed)?;
+        let text = format!(
+            "with `{}` in place of `{}`",
+            crate::case::paste(&[name.clone(), "1".into()]),
+            crate::case::paste(std::slice::from_ref(value))
+        );
+        lab.note(&format!("the pair {text}"), outcome.text());
+        if matches!(&outcome, Outcome::Agree(c) if c.correlation.is_some()) {
+            found.push(Switch { class: Class::Option, text, passing: changed.args });
+        }
+    }
+    Ok(found)
+}
+
 /// The smallest arguments that still fail, with the frame kept.
 ///
 /// # Errors

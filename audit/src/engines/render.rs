@@ -268,7 +268,7 @@ pub fn attempt(
     let touched = before.map(|before| changed(&before, &snapshot(&work))).unwrap_or_default();
     let mut run = Rendered {
         dir,
-        image: written(image),
+        image: super::run_dir::written(image),
         definition: engine.definition.clone(),
         failure: failure(engine, &ended, &command, &conditions.limits, case),
         ended,
@@ -302,14 +302,6 @@ pub(super) struct Place<'a> {
 fn folder(path: PathBuf) -> Result<PathBuf> {
     std::fs::create_dir(&path).map_err(|e| AuditError::failed(path.display(), e))?;
     Ok(path)
-}
-
-/// The image's file: `numpy.save` puts an ending to names that have another one.
-fn written(image: PathBuf) -> PathBuf {
-    let mut longer = image.clone().into_os_string();
-    longer.push(".npy");
-    let longer = PathBuf::from(longer);
-    if !image.exists() && longer.is_file() { longer } else { image }
 }
 
 /// Programs look at the ending of the name they are given.

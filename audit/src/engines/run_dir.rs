@@ -92,6 +92,14 @@ pub fn remove_abandoned() {
     }
 }
 
+/// The image's file: `numpy.save` puts an ending to names that have another one.
+pub(super) fn written(image: PathBuf) -> PathBuf {
+    let mut longer = image.clone().into_os_string();
+    longer.push(".npy");
+    let longer = PathBuf::from(longer);
+    if !image.exists() && longer.is_file() { longer } else { image }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
