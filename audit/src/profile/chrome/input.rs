@@ -61,7 +61,10 @@ impl<'a> Input<'a> {
 
     /// All that is in the window.
     pub(super) fn bytes(&self) -> &[u8] {
-        self.whole.unwrap_or(&self.buffer[..self.filled])
+        match self.whole {
+            Some(text) => text,
+            None => &self.buffer[..self.filled],
+        }
     }
 
     /// Bytes of the text before [`Input::at`].
@@ -122,6 +125,23 @@ impl<'a> Input<'a> {
                 }
             }
             return false;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::profile::chrome::Trace;
+
+    #[test]
+    fn a_text_in_memory_is_read_as_a_file_is() {
+        let event = r#"{"ph":"X","ts":1,"dur":2,"pid":1,"tid":1,"name":"a"}"#;
+        for text in
+            [format!("[{event}, {event}]"), format!("{{\"traceEvents\": [{event}, {event}"), "[]".to_owned()]
+        {
+            let [a, b] = [Trace::parse, Trace::of_memory].map(|read| read(text.as_bytes()).map(|t| t.counts));
+            assert_eq!(a.as_ref().map(|c| c.events), b.as_ref().map(|c| c.events), "{text}");
+            assert_eq!(a.is_some_and(|c| c.events == 2), text.len() > 2, "{text}");
         }
     }
 }
