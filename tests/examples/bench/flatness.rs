@@ -1,12 +1,12 @@
 //! What one term of the direct sum costs, whatever the terms are and however many: it should not depend on that.
 
-use crate::quantiles::Quartiles;
+use crate::quantiles::{Quartiles, quantile};
 use nanobragg::Simulator;
 use nanobragg::engine::Choice;
 use nanobragg::experiment::{Beam, Cell, Crystal, Detector, Experiment, Sampling, Steps};
 use nanobragg::kernels::Dtype;
 use serde::Serialize;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// One way to have many terms.
 #[derive(Clone, Copy, Debug)]
@@ -68,6 +68,13 @@ const SERIES: &[Series] = &[
 /// The dearest point of a series may cost so much more than the cheapest.
 const FLAT: f64 = 0.15;
 
+/// How long a point is rendered again and again in a round: so short that much of it meets the machine undisturbed.
+const TURN: Duration = Duration::from_millis(20);
+/// How long a series is measured, in rounds of all its points.
+const SERIES_TIME: Duration = Duration::from_secs(8);
+const QUICK_TIME: Duration = Duration::from_millis(500);
+const FEWEST_ROUNDS: usize = 5;
+
 fn domains(experiment: &mut Experiment, count: u32) {
     experiment.crystal.mosaic_spread = Some(0.005);
     experiment.crystal.mosaic_domains = Some(count);
@@ -83,7 +90,10 @@ pub(crate) struct Point {
     pub(crate) terms: u32,
     /// Along fast and slow.
     pub(crate) pixels: [u32; 2],
-    /// Nanoseconds of one thread for each pixel and term.
+    /// Nanoseconds of one thread for each pixel and term: the lowest tenth of the rounds. Whatever else runs on the
+    /// machine, or beside it on the same processor, only adds to it, and not the same to every point.
+    pub(crate) undisturbed: f64,
+    /// All rounds.
     pub(crate) nanoseconds: Quartiles,
 }
 
@@ -100,8 +110,8 @@ pub(crate) struct Curve {
 impl Curve {
     /// The dearest point over the cheapest, less 1.
     pub(crate) fn spread(&self) -> f64 {
-        let medians = || self.points.iter().map(|point| point.nanoseconds.median);
-        medians().fold(0.0, f64::max) / medians().fold(f64::INFINITY, f64::min) - 1.0
+        let costs = || self.points.iter().map(|point| point.undisturbed);
+        costs().fold(0.0, f64::max) / costs().fold(f64::INFINITY, f64::min) - 1.0
     }
 
     /// What is said of the spread.
@@ -114,42 +124,52 @@ impl Curve {
     }
 }
 
-/// Measures all series in both types. Images are rendered into memory that was touched before.
+/// Measures all series in both types. The bands of an image are dropped while they are in the processor's cache, as the
+/// command writes them from there: no memory of an image is touched.
 ///
 /// # Errors
 /// A sentence, when an experiment is refused.
 pub(crate) fn measure(quick: bool) -> Result<Vec<Curve>, String> {
-    let (rounds, largest) = if quick { (3, 2048) } else { (7, 8192) };
+    let (time, largest) = if quick { (QUICK_TIME, 2048) } else { (SERIES_TIME, 8192) };
     let mut curves = Vec::new();
     for dtype in [Dtype::F64, Dtype::F32] {
         for series in SERIES {
             eprintln!("cost of a term: {}, {}", series.name, dtype.name());
-            let points = series.points.iter().filter(|(_, pixels)| pixels[0] <= largest);
-            let mut cases = Vec::new();
-            for &(terms, pixels) in points {
+            let known: Vec<_> = series.points.iter().filter(|(_, pixels)| pixels[0] <= largest).collect();
+            let mut simulators = Vec::new();
+            for &&(terms, pixels) in &known {
                 let choice = Choice { dtype, tiles: false, ..Choice::default() };
                 let experiment = experiment(pixels, |experiment| (series.set)(experiment, terms));
-                let simulator = Simulator::with(&experiment, 1, &choice).map_err(|e| e.to_string())?;
-                let image = simulator.render();
-                let terms_in_fact = simulator.model().steps();
-                cases.push((simulator, image, terms, pixels, terms_in_fact, Vec::new()));
+                simulators.push(Simulator::with(&experiment, 1, &choice).map_err(|e| e.to_string())?);
             }
-            for _ in 0..rounds {
-                for (simulator, image, _, _, _, times) in &mut cases {
-                    let start = Instant::now();
-                    simulator.render_into(image).map_err(|e| e.to_string())?;
-                    times.push(start.elapsed().as_secs_f64());
-                }
+            let start = Instant::now();
+            let mut rounds = Vec::new();
+            while rounds.len() < FEWEST_ROUNDS || start.elapsed() < time {
+                let costs: Result<Vec<f64>, String> = simulators.iter().map(turn).collect();
+                rounds.push(costs?);
             }
-            let points = cases.into_iter().filter_map(|(_, _, terms, pixels, in_fact, times)| {
-                let each = 1e9 / (f64::from(pixels[0]) * f64::from(pixels[1]) * in_fact);
-                Some(Point { terms, pixels, nanoseconds: Quartiles::of(&times)?.times(each) })
+            let points = known.iter().enumerate().filter_map(|(place, &&(terms, pixels))| {
+                let costs: Vec<f64> = rounds.iter().map(|round| round[place]).collect();
+                let undisturbed = quantile(&costs, 0.1)?;
+                Some(Point { terms, pixels, undisturbed, nanoseconds: Quartiles::of(&costs)? })
             });
             let points = points.collect();
             curves.push(Curve { series: series.name, dtype: dtype.name(), judged: series.judged, points });
         }
     }
     Ok(curves)
+}
+
+/// Nanoseconds of a term: the mean of as many renders as fill a turn.
+fn turn(simulator: &Simulator) -> Result<f64, String> {
+    let [fast, slow] = simulator.size();
+    let terms = fast as f64 * slow as f64 * simulator.model().steps();
+    let (start, mut renders) = (Instant::now(), 0.0);
+    while renders == 0.0 || start.elapsed() < TURN {
+        simulator.render_to(&|_, _| Ok(()), None).map_err(|e| e.to_string())?;
+        renders += 1.0;
+    }
+    Ok(1e9 * start.elapsed().as_secs_f64() / (renders * terms))
 }
 
 /// W1 with something set.

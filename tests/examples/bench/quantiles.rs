@@ -13,18 +13,16 @@ pub(crate) struct Quartiles {
 impl Quartiles {
     /// `None` of no values.
     pub(crate) fn of(values: &[f64]) -> Option<Quartiles> {
-        let mut sorted = values.to_vec();
-        sorted.sort_by(f64::total_cmp);
-        let at = |share: f64| {
-            let place = share * (sorted.len() - 1) as f64;
-            let (below, above) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
-            below + (above - below) * place.fract()
-        };
-        (!sorted.is_empty()).then(|| Quartiles { low: at(0.25), median: at(0.5), high: at(0.75) })
+        let [low, median, high] = [0.25, 0.5, 0.75].map(|share| quantile(values, share));
+        Some(Quartiles { low: low?, median: median?, high: high? })
     }
+}
 
-    /// All three times a factor.
-    pub(crate) fn times(self, factor: f64) -> Quartiles {
-        Quartiles { low: self.low * factor, median: self.median * factor, high: self.high * factor }
-    }
+/// Below which that share of the values lies, between two of them by a straight line. `None` of no values.
+pub(crate) fn quantile(values: &[f64], share: f64) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let place = share * sorted.len().checked_sub(1)? as f64;
+    let (below, above) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
+    Some(below + (above - below) * place.fract())
 }

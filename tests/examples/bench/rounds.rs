@@ -8,8 +8,9 @@ use bragg_tests::programs::temporary_folder;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// Renders of a fast program in one round: their median is the round's.
-const TURNS: usize = 3;
+/// Runs of a fast program in one round: their median is the round's, whatever else the machine did for a moment.
+const TURNS: usize = 5;
+const QUICK_TURNS: usize = 3;
 
 /// How much is measured.
 #[derive(Clone, Copy, Debug)]
@@ -80,9 +81,9 @@ fn one(case: &'static Case, effort: Effort) -> Result<CaseResult, String> {
         for place in 0..subjects.len() {
             // Each round begins with another program.
             let subject = (place + round) % subjects.len();
-            for threads in [1, 2] {
-                times.entry((subject, threads)).or_default().push(turn(&bench, &subjects[subject], threads)?);
-            }
+            let [one, two] = turns(&bench, &subjects[subject], effort)?;
+            times.entry((subject, 1)).or_default().push(one);
+            times.entry((subject, 2)).or_default().push(two);
         }
     }
 
@@ -109,12 +110,25 @@ fn one(case: &'static Case, effort: Effort) -> Result<CaseResult, String> {
     Ok(CaseResult { case: case.name, what: case.what, pixels, measured })
 }
 
-/// One render, or the median of some that are short.
-fn turn(bench: &Bench, subject: &Subject, threads: usize) -> Result<Times, String> {
-    let turns = if subject.fast { TURNS } else { 1 };
-    let runs: Vec<Times> = (0..turns).map(|_| bench.run(subject, threads)).collect::<Result<_, _>>()?;
-    let median = |time: fn(&Times) -> f64| {
+/// On one thread and on two: one run, or the medians of some that are short and take turns.
+fn turns(bench: &Bench, subject: &Subject, effort: Effort) -> Result<[Times; 2], String> {
+    let turns = match (subject.fast, effort.quick) {
+        (false, _) => 1,
+        (true, true) => QUICK_TURNS,
+        (true, false) => TURNS,
+    };
+    let mut runs = [Vec::new(), Vec::new()];
+    for _ in 0..turns {
+        for (runs, threads) in runs.iter_mut().zip([1, 2]) {
+            runs.push(bench.run(subject, threads)?);
+        }
+    }
+    let median = |runs: &[Times], time: fn(&Times) -> f64| {
         Quartiles::of(&runs.iter().map(time).collect::<Vec<f64>>()).map_or(f64::NAN, |q| q.median)
     };
-    Ok(Times { pixel_loop: median(|t| t.pixel_loop), whole: median(|t| t.whole) })
+    let medians = |runs: &[Times]| Times {
+        pixel_loop: median(runs, |t| t.pixel_loop),
+        whole: median(runs, |t| t.whole),
+    };
+    Ok([medians(&runs[0]), medians(&runs[1])])
 }
