@@ -11,6 +11,7 @@ pub mod commands;
 pub mod compare;
 pub mod config;
 pub mod diagnose;
+pub mod edge;
 pub mod engines;
 pub mod environment;
 pub mod evidence;

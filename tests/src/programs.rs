@@ -36,27 +36,28 @@ pub fn temporary_folder() -> tempfile::TempDir {
 /// A program of the workspace as its sources are now, built once per test process.
 #[must_use]
 pub fn binary(name: &str) -> PathBuf {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    let folder = BUILT.get_or_init(|| build(&["--workspace", "--bins"], &target_folder()));
-    existing(folder, name)
+    existing(built(), name)
 }
 
-/// `bragg-audit` with the planted delay, built once per test process into a folder of its own.
+/// An example of this package, built once per test process.
+#[must_use]
+pub fn example(name: &str) -> PathBuf {
+    existing(&built().join("examples"), name)
+}
+
+/// The programs and the examples of the workspace. Together, because examples have the tests' dependencies: with them
+/// Cargo chooses the features of all packages as for the tests, and builds nothing anew.
+fn built() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| build(&["--workspace", "--bins", "--examples"]))
+}
+
+/// `bragg-audit` with the planted delay, built once per test process.
 #[must_use]
 pub fn planted_binary() -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    let folder = BUILT.get_or_init(|| {
-        build(&["-p", "bragg-audit", "--features", "planted-delay"], &target_folder().join("planted"))
-    });
-    existing(folder, "bragg-audit")
-}
-
-/// An example of this package, built once per test process for each name.
-#[must_use]
-pub fn example(name: &str) -> PathBuf {
-    static BUILDING: Mutex<()> = Mutex::new(());
-    let _one_at_a_time = BUILDING.lock();
-    existing(&build(&["-p", "bragg-tests", "--example", name], &target_folder()).join("examples"), name)
+    let words = ["--workspace", "--features", "bragg-audit/planted-delay", "--example", "planted"];
+    existing(&BUILT.get_or_init(|| build(&words)).join("examples"), "planted")
 }
 
 fn existing(folder: &Path, name: &str) -> PathBuf {
@@ -73,11 +74,13 @@ fn target_folder() -> PathBuf {
     folder.to_path_buf()
 }
 
-fn build(what: &[&str], target: &Path) -> PathBuf {
+/// Builds into the target folder; where the programs are then.
+fn build(what: &[&str]) -> PathBuf {
+    let target = target_folder();
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into());
     let out = Command::new(cargo)
         .args(["build", "--release", "--quiet", "--target-dir"])
-        .arg(target)
+        .arg(&target)
         .args(what)
         .current_dir(workspace_root())
         .stdin(Stdio::null())

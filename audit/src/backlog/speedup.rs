@@ -78,24 +78,23 @@ impl Speedup {
         {
             return Self { factor, reason, short, from_evidence: true };
         }
+        let half = f64::midpoint(1.0, lanes);
         let (factor, reason) = match found.status {
+            Status::Todo | Status::Uncertain if found.language == Language::Python => (
+                half,
+                format!(
+                    "assumed: half way between 1 and {lanes_text}; a Python loop is run by the interpreter, and whole-array operations or compiled code in its place may give more, up to the limit"
+                ),
+            ),
             Status::Todo => {
                 (lanes, format!("assumed: {lanes_text}; the evidence says scalar: {}", found.evidence))
             }
-            Status::Uncertain => {
-                let half = f64::midpoint(1.0, lanes);
-                let python = if found.language == Language::Python {
-                    "; a Python loop is run by the interpreter, and whole-array operations or compiled code in its place may give more, up to the limit"
-                } else {
-                    ""
-                };
-                (
-                    half,
-                    format!(
-                        "assumed: half way between 1 and {lanes_text}, because there is no evidence whether it is vector code already{python}"
-                    ),
-                )
-            }
+            Status::Uncertain => (
+                half,
+                format!(
+                    "assumed: half way between 1 and {lanes_text}, because there is no evidence whether it is vector code already"
+                ),
+            ),
             Status::Vectorized | Status::Safe => (1.0, found.evidence.clone()),
         };
         Self { factor, reason, short, from_evidence: false }

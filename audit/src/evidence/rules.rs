@@ -5,12 +5,14 @@
 //! 3. `vectorized`: the compiler's evidence shows vector code in every instance that has code.
 //! 4. With heat, that is a measured self share: under 1 % a loop is `safe` (cold by measurement); from 1 % on it is `todo`
 //!    when the evidence says scalar or partly vector, and `uncertain` when the instances differ or there is no evidence.
+//!    A loop of Python is `todo`: the interpreter makes no vector code, and where something like Numba compiles the function,
+//!    no profile of Python sees the loop.
 //!    A loop that was compiled for several instruction sets is judged by the instances that this processor's choice runs.
 //!    A loop whose own time is small only because the loops inside it have it is not cold: its inclusive share counts.
 //! 5. Without heat everything else is `uncertain`; the evidence text says what is known.
 
 use super::model::{Code, CodeState, How};
-use crate::inventory::{Loop, Priority, Status};
+use crate::inventory::{Language, Loop, Priority, Status};
 
 /// Self share from which a loop is worth work, percent.
 pub const WARM_PCT: f64 = 1.0;
@@ -76,14 +78,14 @@ pub fn with_heat(found: &Loop, self_pct: f64, inclusive_pct: f64, register_bits:
     let status = match found.code.as_ref().map(|code| code.state_on(register_bits)) {
         Some(CodeState::Scalar | CodeState::Partial) => Status::Todo,
         Some(CodeState::Vector) => Status::Vectorized,
-        None if before == Status::Todo => Status::Todo,
+        None if before == Status::Todo || found.language == Language::Python => Status::Todo,
         _ => Status::Uncertain,
     };
     (status, known.to_owned())
 }
 
 /// Whether a loop runs as vector code on a processor with such registers: a person's word, else what the compiler's evidence
-/// shows; `None` where nothing tells, or where it differs from instance to instance.
+/// shows; `None` where nothing tells, where it differs from instance to instance, or where there is no machine code.
 #[must_use]
 pub fn vectorized(found: &Loop, register_bits: u32) -> Option<bool> {
     if let Some(person) = &found.person
@@ -94,6 +96,9 @@ pub fn vectorized(found: &Loop, register_bits: u32) -> Option<bool> {
             Status::Todo => Some(false),
             Status::Safe | Status::Uncertain => None,
         };
+    }
+    if found.language == Language::Python {
+        return None;
     }
     match found.code.as_ref().map(|code| code.state_on(register_bits)) {
         Some(CodeState::Vector) => Some(true),
@@ -222,6 +227,11 @@ mod tests {
         driver.code = Some(code(&[(128, Vector), (128, Scalar)]));
         assert_eq!(vectorized(&driver, 256), None);
         assert_eq!(code(&[(128, Vector), (128, Scalar)]).state, Mixed);
+        let mut python = plain.clone();
+        python.language = Language::Python;
+        let hot = with_heat(&python, 5.0, 5.0, 256).0;
+        assert_eq!((hot, vectorized(&python, 256)), (Status::Todo, None), "run by the interpreter");
+        assert_eq!(with_heat(&python, 0.5, 0.5, 256).0, Status::Safe);
         assert_eq!(
             (priority(10.0), priority(1.0), priority(0.99)),
             (Priority::High, Priority::Medium, Priority::Low)

@@ -59,7 +59,9 @@ pub(super) struct ModuleDeclaration {
 }
 
 /// What a loop's evidence says before any compiler was asked.
-pub(super) const NO_EVIDENCE: &str = "no compiler evidence yet";
+const NO_EVIDENCE: &str = "no compiler evidence yet";
+/// The same where there is none to ask.
+const INTERPRETED: &str = "run by the interpreter, one iteration after the other";
 
 impl Facts {
     /// Loops with ids, depths and places; `safe_file` is the rule that holds for the whole file, if any.
@@ -86,6 +88,7 @@ impl Facts {
             let (status, evidence) = match (raw.safe, safe_file) {
                 (Some(rule), _) => (Status::Safe, rule.to_string()),
                 (None, Some(rule)) => (Status::Safe, rule.to_string()),
+                (None, None) if language == Language::Python => (Status::Uncertain, INTERPRETED.to_string()),
                 (None, None) => (Status::Uncertain, NO_EVIDENCE.to_string()),
             };
             loops.push(Loop {
