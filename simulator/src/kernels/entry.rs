@@ -4,6 +4,7 @@
 //! is. That is why the functions here are thin, and why everything that they call is `inline(always)`.
 
 use super::Level;
+use super::aligned::align_frame;
 use super::block::{self, Rows};
 use super::combos::{ANCHORS, Combos};
 use super::factor::{Constant, Factor, Nearest, Tricubic};
@@ -102,6 +103,7 @@ macro_rules! level {
                 block: &mut Block<f64, K>,
                 out: &mut [f64],
             ) {
+                align_frame();
                 sum::plain::<F64, S, F::Of<F64, $group64>, F::Of<F64, 1>, $group64, K, 1>(
                     terms, combos, block, out,
                 );
@@ -114,6 +116,7 @@ macro_rules! level {
                 block: &mut Block<f32, K>,
                 out: &mut [f32],
             ) {
+                align_frame();
                 if F::BY_TWOS_IN_F32 {
                     sum::plain::<F32, S, F::Of<F32, 2>, F::Of<F32, 1>, 2, K, ANCHORS>(terms, combos, block, out);
                 } else {
@@ -130,21 +133,25 @@ macro_rules! level {
                 block: &mut Block<f64, K>,
                 running: &mut Running,
             ) {
+                align_frame();
                 sum::running::<F64, S, F::Of<F64, 1>, K>(terms, combos, block, running);
             }
 
             $(#[$feature])*
             fn block<const K: usize>(rows: &mut Rows<K>) {
+                align_frame();
                 block::render::<$isa, K>(rows);
             }
 
             $(#[$feature])*
             fn nodes_of<const K: usize>(rows: &mut Rows<K>, s: f64, f: &[f64]) {
+                align_frame();
                 slim::nodes::<$isa, K>(rows, s, f);
             }
 
             $(#[$feature])*
             fn tile_of<const K: usize>(job: &mut Job<K>) -> Result<(), Direct> {
+                align_frame();
                 smooth::render::<$isa, K, $rows, $columns, $wide>(job)
             }
 
