@@ -2,6 +2,7 @@
 //! wherever the packet lies.
 
 use crate::case;
+use crate::hash;
 use crate::inventory::Language;
 use std::ffi::OsString;
 use std::path::Path;
@@ -77,7 +78,7 @@ pub fn files(recorded: &Recorded<'_>) -> Vec<(String, String)> {
     }))
     .unwrap_or_default();
     let mut files = vec![
-        ("Cargo.toml".to_string(), manifest(recorded.stage, recorded.root)),
+        ("Cargo.toml".to_string(), manifest(recorded)),
         ("src/lib.rs".to_string(), "//! Nothing: this package is its bench.\n".to_string()),
         ("benches/stage.rs".to_string(), source(recorded, &words)),
         ("case.json".to_string(), case + "\n"),
@@ -89,18 +90,20 @@ pub fn files(recorded: &Recorded<'_>) -> Vec<(String, String)> {
     files
 }
 
-fn manifest(stage: Stage, root: &Path) -> String {
-    let simulator = match stage {
+fn manifest(recorded: &Recorded<'_>) -> String {
+    let simulator = match recorded.stage {
         Stage::Process => String::new(),
         _ => format!(
             "nanobragg = {{ path = {} }}\n",
-            toml::Value::String(root.join("simulator").display().to_string())
+            toml::Value::String(recorded.root.join("simulator").display().to_string())
         ),
     };
+    // Packages of one name in one target folder are one package to Cargo: it would run the bench of another loop.
+    let name = format!("loop-bench-{:.12}", hash::bytes(recorded.loop_id.as_bytes()));
     format!(
         "# A bench of one loop's stage, made by `bragg-audit packet`. Run it with `cargo bench --offline`.
 [package]
-name = \"loop-bench\"
+name = \"{name}\"
 version = \"0.1.0\"
 edition = \"2024\"
 publish = false
@@ -136,7 +139,14 @@ fn source(recorded: &Recorded<'_>, words: &[String]) -> String {
         recorded.stage.text(),
         recorded.loop_id
     );
-    let arguments = format!("/// The recorded case.\nconst ARGUMENTS: &[&str] = &[\n{}];\n", list(words));
+    // Criterion keeps the times of each name, for the next run to be compared with.
+    let (module, function) = recorded.loop_id.split_once("::").unwrap_or(("", recorded.loop_id));
+    let stage = format!(
+        "/// What is timed.\nconst STAGE: &str = {:?};\n",
+        format!("stage of {function} in {module}")
+    );
+    let arguments =
+        format!("{stage}\n/// The recorded case.\nconst ARGUMENTS: &[&str] = &[\n{}];\n", list(words));
     let body = match recorded.stage {
         Stage::Sum => format!("{SUM_USES}\n{arguments}\n{SUM}{CORRELATION}"),
         Stage::Run => {
@@ -148,8 +158,10 @@ fn source(recorded: &Recorded<'_>, words: &[String]) -> String {
         ),
         Stage::Process => {
             let words = shlex::split(recorded.command).unwrap_or_default();
-            let command =
-                format!("/// The recorded command.\nconst COMMAND: &[&str] = &[\n{}];\n", list(&words));
+            let command = format!(
+                "{stage}\n/// The recorded command.\nconst COMMAND: &[&str] = &[\n{}];\n",
+                list(&words)
+            );
             format!("{PROCESS_USES}\n{command}\n{PROCESS}{FOLDER}")
         }
     };
@@ -180,7 +192,7 @@ fn stage(criterion: &mut Criterion) {
     if !std::env::args().any(|word| word == \"--profile-time\") {
         verify(&request, &simulator, &mut image);
     }
-    criterion.bench_function(\"stage\", |b| b.iter(|| simulator.render_into(&mut image).expect(\"an image\").elapsed));
+    criterion.bench_function(STAGE, |b| b.iter(|| simulator.render_into(&mut image).expect(\"an image\").elapsed));
 }
 
 /// A timing without a verified answer is not a result. (Under a profiler it would only be in the way.)
@@ -243,7 +255,7 @@ fn stage(criterion: &mut Criterion) {{
     if !std::env::args().any(|word| word == \"--profile-time\") {{
         verify(&timed, words(&[\"-floatfile\", \"scalar.bin\", \"--engine\", \"rust-reference\"]));
     }}
-    criterion.bench_function(\"stage\", |b| b.iter(|| assert_eq!({function}(timed.clone()), 0)));
+    criterion.bench_function(STAGE, |b| b.iter(|| assert_eq!({function}(timed.clone()), 0)));
     std::env::set_current_dir(\"/\").expect(\"the root folder\");
     std::fs::remove_dir_all(&folder).expect(\"removing the outputs\");
 }}
@@ -299,7 +311,7 @@ fn stage(criterion: &mut Criterion) {
     println!(\"files of two runs are {}\", if same { \"the same, byte for byte\" } else { \"NOT the same\" });
     println!(\"whether they are right is not known here: `bragg-audit capture` compares them with the reference\");
     how_to_profile();
-    criterion.bench_function(\"stage\", |b| b.iter(run));
+    criterion.bench_function(STAGE, |b| b.iter(run));
     std::env::set_current_dir(\"/\").expect(\"the root folder\");
     std::fs::remove_dir_all(&folder).expect(\"removing the outputs\");
 }
