@@ -90,11 +90,10 @@ pub(crate) struct Point {
     pub(crate) terms: u32,
     /// Along fast and slow.
     pub(crate) pixels: [u32; 2],
-    /// Nanoseconds of one thread for each pixel and term: the lowest tenth of the rounds. Whatever else runs on the
-    /// machine, or beside it on the same processor, only adds to it, and not the same to every point.
-    pub(crate) undisturbed: f64,
-    /// All rounds.
+    /// Nanoseconds of one thread for each pixel and term, over the rounds.
     pub(crate) nanoseconds: Quartiles,
+    /// The lowest tenth of the rounds: what else runs on the machine only adds to it. Shown, not judged.
+    pub(crate) undisturbed: f64,
 }
 
 /// One series in one type of numbers.
@@ -110,7 +109,7 @@ pub(crate) struct Curve {
 impl Curve {
     /// The dearest point over the cheapest, less 1.
     pub(crate) fn spread(&self) -> f64 {
-        let costs = || self.points.iter().map(|point| point.undisturbed);
+        let costs = || self.points.iter().map(|point| point.nanoseconds.median);
         costs().fold(0.0, f64::max) / costs().fold(f64::INFINITY, f64::min) - 1.0
     }
 

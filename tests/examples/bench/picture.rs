@@ -80,7 +80,7 @@ pub(crate) fn curves(curves: &[Curve]) -> Result<String, std::fmt::Error> {
     let curves: Vec<&Curve> = curves.iter().filter(|curve| curve.judged).collect();
     let (left, top, height, width) = (45.0, 20.0, 240.0, 460.0);
     let points = || curves.iter().flat_map(|curve| &curve.points);
-    let most = points().map(|point| point.undisturbed).fold(0.1, f64::max) * 1.1;
+    let most = points().map(|point| point.nanoseconds.median).fold(0.1, f64::max) * 1.1;
     // Terms on the left half's scale, pixels on the right half's.
     let by_image = |curve: &Curve| curve.series.contains("by image");
     let across = |curve: &Curve, terms: u32, pixels: [u32; 2]| {
@@ -108,7 +108,7 @@ pub(crate) fn curves(curves: &[Curve]) -> Result<String, std::fmt::Error> {
         let mut path = String::new();
         for (place, point) in curve.points.iter().enumerate() {
             let x = across(curve, point.terms, point.pixels);
-            let y = top + height - height * point.undisturbed / most;
+            let y = top + height - height * point.nanoseconds.median / most;
             write!(path, "{}{x:.1} {y:.1}", if place == 0 { "M" } else { "L" })?;
         }
         writeln!(out, "<path d=\"{path}\" stroke=\"{colour}\" fill=\"none\" stroke-width=\"2\"/>")?;

@@ -182,15 +182,15 @@ impl Record {
         writeln!(
             out,
             "Nanoseconds of one thread for each (pixel × sub-pixel × layer × source × spindle step × domain), by the number of such \
-             terms; no memory of an image is touched, as in the pixel loop above. The lowest tenth of many rounds, \
-             because what else runs on the machine only adds to it, and in brackets the median. At most 15 % between the cheapest and the dearest, in rows of 512 \
+             terms; no memory of an image is touched, as in the pixel loop above. The median of many rounds, and in brackets the lowest tenth: \
+             what else runs on the machine only adds to it. At most 15 % between the cheapest and the dearest, in rows of 512 \
              pixels and in square images; shorter rows have more vectors that are not full.\n"
         )?;
         for curve in &self.flatness {
             let points = curve.points.iter().map(|point| {
                 let [fast, slow] = point.pixels;
                 let (cost, median) = (point.undisturbed, point.nanoseconds.median);
-                format!("{}: {cost:.3} [{median:.3}] at {fast} × {slow}", point.terms)
+                format!("{}: {median:.3} [{cost:.3}] at {fast} × {slow}", point.terms)
             });
             let points: Vec<String> = points.collect();
             let spread = 100.0 * curve.spread();
