@@ -84,6 +84,9 @@ pub enum Command {
     /// Be an engine's process (used by the audit itself)
     #[command(name = crate::engines::CHILD_COMMAND, hide = true)]
     Engine(EngineArgs),
+    /// End what is left of a killed audit's engines (used by the audit itself)
+    #[command(name = crate::engines::guardian::COMMAND, hide = true)]
+    Guardian,
 }
 
 /// Arithmetic of the candidate.

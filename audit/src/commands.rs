@@ -141,7 +141,11 @@ pub fn execute(cli: &Cli) -> Result<Exit> {
             let pruned = phases::prune::prune(&ctx, args)?;
             print(&if cli.json { pretty(&pruned)? } else { pruned.text() })
         }
-        Command::Verify { .. } | Command::Init(_) | Command::TraceTop(_) | Command::Engine(_) => {
+        Command::Verify { .. }
+        | Command::Init(_)
+        | Command::TraceTop(_)
+        | Command::Engine(_)
+        | Command::Guardian => {
             Ok(Exit::Pass) // dealt with before
         }
     }

@@ -1,6 +1,7 @@
 //! The command line: reads the words, runs the command, tells how it ended.
 
 use crate::cli::{Cli, Command};
+use crate::engines::guardian;
 use crate::evidence::wrapper;
 use crate::exit::Exit;
 use crate::{child, commands, interrupt};
@@ -30,11 +31,17 @@ pub fn main() -> ExitCode {
             return ExitCode::from(Exit::Usage.code());
         }
     };
-    let result = if let Command::Engine(args) = &cli.command {
-        child::run(args)
-    } else {
-        interrupt::install();
-        commands::execute(&cli).map(Exit::code)
+    let result = match &cli.command {
+        Command::Engine(args) => child::run(args),
+        Command::Guardian => {
+            guardian::run();
+            Ok(Exit::Pass.code())
+        }
+        _ => {
+            interrupt::install();
+            guardian::enable();
+            commands::execute(&cli).map(Exit::code)
+        }
     };
     let code = result.unwrap_or_else(|error| {
         eprintln!("bragg-audit: {error}");

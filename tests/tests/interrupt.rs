@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use bragg_tests::engines::Yard;
 use bragg_tests::processes::{Process, descendants, running, signal};
 use bragg_tests::programs::{binary, spawn, temporary_folder, workspace_root};
 use bragg_tests::stamps::{everything, is_stamp_name};
@@ -83,4 +84,34 @@ fn a_killed_audit_leaves_no_stamp_that_looks_finished() {
         eventually("the engine's end after its audit was killed", || (!alive(*engine)).then_some(()));
     }
     assert_eq!(finished_looking(reports.path()), Vec::<std::path::PathBuf>::new());
+}
+
+/// The system ends a killed audit's children and not theirs, whatever session they are in, stopped or not: `strace` starts
+/// such ones, and so may any engine.
+#[test]
+fn a_killed_audit_leaves_nothing_of_what_its_engine_had_started() {
+    let yard = Yard::new();
+    let script = "setsid tail -f YARD/audit.toml & setsid sh -c 'kill -STOP $$; : YARD' & wait";
+    let script = script.replace("YARD", yard.root().to_str().expect("a readable path"));
+    let pair =
+        "[engines]\nreference = \"slow\"\ncandidate = \"slow\"\n[case]\nname = \"small\"\nargs = \"\"\n";
+    yard.engines(&[("slow", &script)], pair);
+    let mut command = Command::new(binary("bragg-audit"));
+    let mut audit = spawn(command.args(["capture", "--iterations", "1"]).current_dir(yard.root()));
+    let mut family = eventually("an engine with two children, one of them stopped", || {
+        assert!(audit.try_wait().is_ok_and(|ended| ended.is_none()), "the capture ended too early");
+        let family = descendants(audit.id());
+        let tail = family.iter().any(|p| p.words.first().is_some_and(|word| word == "tail"));
+        // `t`, where strace looks on
+        let stopped =
+            |p: &Process| "Tt".contains(p.state) && p.words.iter().any(|word| word.starts_with("kill -STOP"));
+        (tail && family.iter().any(stopped)).then_some(family)
+    });
+    family.retain(|process| process.words.iter().any(|word| word.contains("yard")));
+    assert!(family.len() >= 3, "{family:?}");
+    signal(audit.id(), libc::SIGKILL);
+    eventually("the end of the killed audit", || audit.try_wait().ok().flatten());
+    for process in family {
+        eventually(&format!("the end of {process:?}"), || (!alive(process.pid)).then_some(()));
+    }
 }

@@ -1,6 +1,7 @@
 //! Everything that an engine's process has started, also what left its group or its parent. This process adopts
 //! orphans below it (Linux), so that none of them can get away.
 
+use super::guardian;
 use std::process::{Child, Command};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
@@ -39,11 +40,14 @@ impl Family {
     /// Starts an engine, whose environment holds `mark`.
     pub(super) fn start(command: &mut Command, mark: String) -> std::io::Result<(Child, Self)> {
         let mut live = live();
-        let child = command.spawn()?;
+        guardian::expect(&mark)?;
+        let child = command.spawn().inspect_err(|_| guardian::ended(&mark))?;
         let pid = child.id() as libc::pid_t;
         live.push((pid, mark.clone()));
         drop(live);
-        Ok((child, Self { pid, mark }))
+        let family = Self { pid, mark };
+        guardian::started(&family.mark, pid)?;
+        Ok((child, family))
     }
 
     /// Ends every process of the run; the engine itself has been waited for.
@@ -57,6 +61,7 @@ impl Drop for Family {
         signal(-self.pid, libc::SIGKILL);
         live().retain(|(pid, _)| *pid != self.pid);
         sweep(self.pid, &self.mark);
+        guardian::ended(&self.mark);
     }
 }
 
@@ -74,8 +79,9 @@ pub(super) fn signal(pid: libc::pid_t, signal: libc::c_int) {
 pub(super) struct Process {
     pub(super) pid: libc::pid_t,
     parent: libc::pid_t,
-    group: libc::pid_t,
-    ended: bool,
+    pub(super) group: libc::pid_t,
+    /// Waits to be collected.
+    pub(super) ended: bool,
 }
 
 /// All processes that can be seen; empty where there is no `/proc`.
@@ -119,8 +125,10 @@ fn sweep(leader: libc::pid_t, mark: &str) {
         let own = std::process::id() as libc::pid_t;
         let mine = all.iter().find(|p| p.pid == own).map_or(0, |p| p.group);
         let of_others = |p: &Process| others.iter().any(|(pid, m)| p.pid == *pid || marked(p.pid, m));
-        // orphans are our children; what this process started itself is in its own group or registered
-        let orphans = all.iter().filter(|p| p.parent == own && p.group != mine && !of_others(p));
+        // orphans are our children; what this process started itself is in its own group, registered, or its guardian
+        let guardian = guardian::pid();
+        let own_work = |p: &Process| p.group == mine || Some(p.pid) == guardian;
+        let orphans = all.iter().filter(|p| p.parent == own && !own_work(p) && !of_others(p));
         let strays = orphans.filter(|p| p.group == leader || marked(p.pid, mark) || others.is_empty());
         let mut doomed: Vec<libc::pid_t> = strays.flat_map(|p| tree(p.pid, &all)).collect();
         doomed.extend(all.iter().filter(|p| p.group == leader && !p.ended).map(|p| p.pid));
@@ -141,7 +149,7 @@ fn sweep(leader: libc::pid_t, mark: &str) {
 }
 
 /// Whether a process's environment holds the mark of a run.
-fn marked(pid: libc::pid_t, mark: &str) -> bool {
+pub(super) fn marked(pid: libc::pid_t, mark: &str) -> bool {
     let Ok(environment) = std::fs::read(format!("/proc/{pid}/environ")) else { return false };
     let wanted = format!("{MARK}={mark}");
     environment.split(|b| *b == 0).any(|v| v == wanted.as_bytes())

@@ -4,6 +4,7 @@
 
 pub mod definition;
 mod family;
+pub mod guardian;
 mod inherited;
 pub mod observed;
 pub mod process;
