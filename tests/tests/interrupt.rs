@@ -86,7 +86,7 @@ fn a_killed_audit_leaves_no_stamp_that_looks_finished() {
     assert_eq!(finished_looking(reports.path()), Vec::<std::path::PathBuf>::new());
 }
 
-/// The system ends a killed audit's children and not theirs, whatever session they are in, stopped or not: `strace` starts
+/// The system ends a killed audit's children and not theirs, whatever process group they are in, stopped or not: `strace` starts
 /// such ones, and so may any engine.
 #[test]
 fn a_killed_audit_leaves_nothing_of_what_its_engine_had_started() {

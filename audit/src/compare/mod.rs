@@ -97,13 +97,13 @@ pub struct LoopChange {
     pub loop_id: String,
     /// Self time a render, milliseconds; absent where it has no row.
     pub before_ms: Option<f64>,
-    /// The same after.
+    /// The same after, at the machine's speed of before, as far as the reference's times tell it.
     pub after_ms: Option<f64>,
     /// 95 % intervals of both.
     pub intervals: [Option<(f64, f64)>; 2],
     /// Whether the intervals are apart.
     pub shown: Shown,
-    /// `edited`, `new`, `gone` or empty.
+    /// `edited`, `new`, `gone`, `moved from ID` or empty.
     pub text: String,
 }
 

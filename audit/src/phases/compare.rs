@@ -241,14 +241,17 @@ fn candidates(before: &Side, after: &Side) -> Vec<String> {
     list
 }
 
+/// The reference can take the machine's drift out only where it is the same program.
+fn same_reference(before: &Capture, after: &Capture) -> bool {
+    let (b, a) = (&before.reference, &after.reference);
+    b.sha256 == a.sha256 || b.source_hash.is_some() && b.source_hash == a.source_hash
+}
+
 fn timings(before: &Capture, after: &Capture, taken: Option<&again::Taken>) -> Vec<Timing> {
     let mut list = Vec::new();
     for b in &before.sizes {
         let Some(a) = after.sizes.iter().find(|a| a.numbers.size == b.numbers.size) else { continue };
-        // the reference can take drift out only where it is the same program
-        let same_reference = before.reference.sha256 == after.reference.sha256
-            || before.reference.source_hash.is_some()
-                && before.reference.source_hash == after.reference.source_hash;
+        let same_reference = same_reference(before, after);
         for name in TIMES {
             let (Some(x), Some(y)) = (b.numbers.times.get(name), a.numbers.times.get(name)) else { continue };
             let by_reference = |z: &crate::capture::model::Numbers, of: &[f64]| -> Option<Vec<f64>> {

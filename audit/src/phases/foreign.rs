@@ -35,8 +35,9 @@ pub struct OthersArgs {
     /// What callgrind wrote, best with --dump-instr=yes
     #[arg(long, value_name = "FILE", help_heading = "Profiles of others (not gated)")]
     pub callgrind: Option<PathBuf>,
-    /// Exact counts of a coverage build beside one of the profiles: what `llvm-cov export` or `gcov --json-format -b` printed
-    #[arg(long, value_name = "FILE", help_heading = "Profiles of others (not gated)")]
+    /// Exact counts of a coverage build of the same sources, beside one of the profiles or the capture's: what `llvm-cov export`
+    /// or `gcov --json-format -b` printed. Its times are never used
+    #[arg(long, value_name = "FILE")]
     pub counts: Option<PathBuf>,
     /// Profile this program, which has to have debug information (-g); its arguments come after `--`
     #[arg(long, value_name = "PROGRAM", help_heading = "Profiles of others (not gated)")]
@@ -83,17 +84,17 @@ Examples:
   valgrind --tool=callgrind --dump-instr=yes --callgrind-out-file=prog.callgrind ./prog
   bragg-audit hot-loops --callgrind prog.callgrind --inventory src
   gcc --coverage -O0 prog.c -o prog-counted && ./prog-counted && gcov --json-format -b --stdout *.gcda > counts.json
-  bragg-audit hot-loops --program ./prog --counts counts.json --inventory src";
+  bragg-audit hot-loops --program ./prog --counts counts.json --inventory src
+  bragg-audit hot-loops --counts counts.json     the capture's own profile, gated, with exact counts";
 
 impl OthersArgs {
-    /// Whether any is given.
+    /// Whether any is given. Counts alone go with the capture's own profile.
     #[must_use]
     pub fn given(&self) -> bool {
         self.trace.is_some()
             || self.perf_script.is_some()
             || self.callgrind.is_some()
             || self.program.is_some()
-            || self.counts.is_some()
     }
 }
 

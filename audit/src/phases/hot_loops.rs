@@ -33,6 +33,9 @@ pub fn marked(name: &str, reliable: bool) -> String {
 /// # Errors
 /// [`crate::exit::Exit::Blocked`] when a need is not met.
 pub fn hot_loops(ctx: &Context, args: &HotLoopsArgs, outdir: Option<&Path>) -> Result<(Done, HotLoops)> {
+    if let Some(file) = args.others.counts.as_deref().filter(|file| !file.is_file()) {
+        return Err(AuditError::usage(format!("--counts {}: no such file", file.display())));
+    }
     let flags = super::capture::reports_flag(ctx);
     let capture_stamp = need(
         args.capture.as_deref(),
@@ -75,7 +78,7 @@ pub fn hot_loops(ctx: &Context, args: &HotLoopsArgs, outdir: Option<&Path>) -> R
         inventory: &listed,
         samples: samples.is_file().then_some(samples.as_path()),
         trace: ours,
-        others: Others { trace: theirs, ..Others::default() },
+        others: Others { trace: theirs, counts: args.others.counts.as_deref(), ..Others::default() },
         threshold_pct: args.threshold,
         register_bits: super::register_bits(ctx),
     };

@@ -99,14 +99,18 @@ impl Case {
     }
 }
 
+/// The structure factor of a reflection in [`write_hkl`].
+pub(crate) fn factor(h: i32, k: i32, l: i32) -> f64 {
+    f64::from(10 + (31 * h + 17 * k + 7 * l).rem_euclid(97) + (h * k + l * l).rem_euclid(41)) + 0.5
+}
+
 /// Writes structure factors for −`reach`…`reach` on each axis: not smooth, never 0, the same everywhere.
 pub(crate) fn write_hkl(path: &Path, reach: i32) -> Result<(), String> {
     let mut text = String::new();
     for h in -reach..=reach {
         for k in -reach..=reach {
             for l in -reach..=reach {
-                let f = 10 + (31 * h + 17 * k + 7 * l).rem_euclid(97) + (h * k + l * l).rem_euclid(41);
-                writeln!(text, "{h} {k} {l} {f}.5").map_err(|e| e.to_string())?;
+                writeln!(text, "{h} {k} {l} {:.1}", factor(h, k, l)).map_err(|e| e.to_string())?;
             }
         }
     }

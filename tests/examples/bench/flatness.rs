@@ -172,7 +172,7 @@ fn turn(simulator: &Simulator) -> Result<f64, String> {
 }
 
 /// W1 with something set.
-fn experiment(pixels: [u32; 2], set: impl Fn(&mut Experiment)) -> Experiment {
+pub(crate) fn experiment(pixels: [u32; 2], set: impl Fn(&mut Experiment)) -> Experiment {
     let mut experiment = Experiment {
         crystal: Crystal {
             cell: Some(Cell::new(100.0, 100.0, 100.0, 90.0, 90.0, 90.0)),

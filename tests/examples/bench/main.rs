@@ -4,6 +4,7 @@
 //! and prints the table; `instructions [--record]` counts instructions and compares them with the recorded ones.
 
 mod cases;
+mod figures;
 mod flatness;
 mod instructions;
 mod machine;
@@ -49,9 +50,9 @@ fn main() -> ExitCode {
 fn bench(words: &[String]) -> Result<(), String> {
     let mut effort = Effort { quick: false, rounds: 0 };
     let (mut out, mut with_flatness, mut only) = (workspace_root().join("reports/bench"), true, Vec::new());
-    let mut words = words.iter();
-    while let Some(word) = words.next() {
-        let mut value = || words.next().ok_or_else(|| format!("{word} wants a value"));
+    let mut rest = words.iter();
+    while let Some(word) = rest.next() {
+        let mut value = || rest.next().ok_or_else(|| format!("{word} wants a value"));
         match word.as_str() {
             "--quick" => effort.quick = true,
             "--rounds" => effort.rounds = value()?.parse().map_err(|e| format!("--rounds: {e}"))?,
@@ -71,15 +72,18 @@ fn bench(words: &[String]) -> Result<(), String> {
     let named = subjects::named()?.map(|subject| subject.program.display().to_string());
     let cases = rounds::all(effort, &only)?;
     let flatness = if with_flatness { flatness::measure(effort.quick)? } else { Vec::new() };
+    let facts = if only.is_empty() { figures::measure(effort.quick)? } else { Vec::new() };
     let counted_now = instructions::possible();
     let instructions = if counted_now { instructions::count_c_engine()? } else { instructions::recorded()? };
     let record = Record {
         machine: machine::Machine::here(),
+        words: words.join(" "),
         quick: effort.quick,
         rounds: effort.rounds,
         named,
         cases,
         flatness,
+        facts,
         instructions,
         counted_now,
     };
