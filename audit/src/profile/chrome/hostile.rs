@@ -73,6 +73,16 @@ fn ends_without_a_beginning_cost_no_search() {
     assert_eq!(trace.counts.events, 2 * MANY as u64);
 }
 
+/// A broken event whose brackets do not close, again and again: to look for its end through all that was read each time
+/// would take minutes.
+#[test]
+fn broken_events_cost_no_search_through_the_file() {
+    const MANY: usize = 1_000_000;
+    let text = format!("[{}", r#"{x{"ph":"X","ts":1,"dur":1,"name":"a"},"#.repeat(MANY));
+    let trace = Trace::of_memory(text.as_bytes()).expect("starts like a trace");
+    assert_eq!((trace.counts.spans, trace.counts.broken), (MANY as u64, MANY as u64));
+}
+
 /// Spans each of which begins before the one before it ends: a chain takes no more memory when it is longer.
 #[test]
 fn a_chain_of_overlapping_spans_takes_no_memory() {
