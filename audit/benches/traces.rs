@@ -2,7 +2,9 @@
 //! on one core, in turns, as medians. Every count is checked. `cargo bench -p bragg-audit --bench traces [MEGABYTES]`
 //!
 //! The trace is a real one of `torch.profiler` repeated with other process ids (`../shared/samples/torch_trace.json`), or
-//! made-up events of the same shape where that is not there. It is written to a temporary file and removed.
+//! made-up events of the same shape where that is not there. Its spans are nested. A second one, a chain of spans of which
+//! each begins before the one before it ends, shows that memory does not grow with it either. Both are written to temporary
+//! files and removed.
 
 #![expect(clippy::print_stdout, reason = "a bench prints what it measured")]
 
@@ -50,7 +52,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let totals = trace.totals()?;
         with_times.push(speed(start.elapsed().as_secs_f64()));
         most = most.max(watch.stop());
-        let calls = totals.iter().map(|t| t.calls).sum();
+        let calls = totals.of_keys.iter().map(|t| t.calls).sum();
         assert_eq!(Counts { events: trace.counts.events, complete: calls }, expected);
         assert!(trace.counts.whole(), "{:?}", trace.counts);
         mapped.push(speed(map_and_read(file.path(), expected)?));
@@ -64,6 +66,44 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("our reader, and all times        {:6.0} MB/s", median(&mut with_times));
     println!("our reader / bare visitor        {:6.2} (median of {ROUNDS} pairs)", median(&mut ratios));
     println!("most private memory of ours      {:6.0} MB", most as f64 / 1e6);
+    drop(file);
+    for part in [4, 1] {
+        overlapping(megabytes * 1_000_000 / part)?;
+    }
+    Ok(())
+}
+
+/// Reads and adds up a chain of spans of so many bytes.
+fn overlapping(size: u64) -> Result<(), Box<dyn std::error::Error>> {
+    let file = tempfile::NamedTempFile::new()?;
+    let mut out = std::io::BufWriter::with_capacity(1 << 20, file.as_file());
+    let (mut written, mut spans) = (0, 0u64);
+    while written < size {
+        let open = if spans == 0 { "[" } else { ",\n" };
+        let event = format!(
+            "{open}{{\"ph\": \"X\", \"cat\": \"cpu_op\", \"name\": \"op{}\", \"pid\": 1, \"tid\": 1, \"ts\": {}, \"dur\": 15}}",
+            spans % 50,
+            10 * spans
+        );
+        out.write_all(event.as_bytes())?;
+        written += event.len() as u64;
+        spans += 1;
+    }
+    out.write_all(b"]")?;
+    out.flush()?;
+    let watch = Watch::start();
+    let start = Instant::now();
+    let totals = Trace::read(file.path())?.totals()?;
+    let seconds = start.elapsed().as_secs_f64();
+    let most = watch.stop();
+    let sum: u64 = totals.of_keys.iter().map(|t| t.total().self_ns).sum();
+    assert_eq!((sum, totals.left_out), ((10 * spans + 5) * 1000, 0), "the chain covers its time once");
+    println!(
+        "overlapping spans, {:5.0} MB: all times {:.0} MB/s, most private memory {:.0} MB",
+        written as f64 / 1e6,
+        written as f64 / 1e6 / seconds,
+        most as f64 / 1e6
+    );
     Ok(())
 }
 
@@ -135,6 +175,7 @@ static MOST: AtomicU64 = AtomicU64::new(0);
 impl Watch {
     fn start() -> Watch {
         DONE.store(false, Ordering::Relaxed);
+        MOST.store(0, Ordering::Relaxed);
         let watch = || {
             while !DONE.load(Ordering::Relaxed) {
                 MOST.fetch_max(anonymous(), Ordering::Relaxed);

@@ -22,7 +22,7 @@ fn audit(words: &[&str]) -> Ran {
 }
 
 fn top(path: &Path, more: &[&str]) -> Value {
-    let mut words = vec!["--json", "trace-top", path.to_str().unwrap(), "--top", "1000"];
+    let mut words = vec!["--json", "trace-top", path.to_str().unwrap()];
     words.extend(more);
     let ran = audit(&words);
     ran.expect_code(0);
@@ -124,12 +124,66 @@ fn the_forms_of_the_report_agree() {
     let first: BTreeMap<String, String> = reader.deserialize().next().unwrap().unwrap();
     assert_eq!(first["name"], "Torch-Compiled Region: 1/0");
     assert_eq!(first["self_ms"], "148.198");
+    assert_eq!((first["notes"].as_str(), first["reliable"].as_str()), ("UNRELIABLE", "false"));
     let text = audit(&["trace-top", path, "--thread", "194596/194596"]);
     for words in
         ["4970 events", "3 stacks of idle threads", "310.653", "aten::mul", "[memory] CPU, Total Allocated"]
     {
         assert!(text.stdout.contains(words), "{words}: {text}");
     }
+    assert!(text.stdout.starts_with("UNRELIABLE (not gated"), "{text}");
+}
+
+/// Nothing is cut from what machines read unless it is asked for, and nothing is called reliable.
+#[test]
+fn json_and_csv_have_every_row_and_the_mark() {
+    let folder = temporary_folder();
+    let file = folder.path().join("many.json");
+    let event = |i: usize| format!(r#"{{"ph":"X","pid":1,"tid":{},"ts":{i},"dur":1,"name":"n{i}"}}"#, i % 2);
+    let counter = r#"{"ph":"C","pid":1,"ts":2500,"name":"heap","args":{"used":9}}"#;
+    let events: Vec<String> = (0..50).map(event).chain([counter.to_owned()]).collect();
+    std::fs::write(&file, format!("[{}]", events.join(","))).unwrap();
+    let whole = top(&file, &[]);
+    assert_eq!(whole["reliable"], false);
+    assert_eq!(rows(&whole, "spans").len(), 50);
+    assert_eq!(rows(&whole, "spans")[0]["threads"][0]["thread"], "1/0");
+    assert_eq!(rows(&top(&file, &["--top", "7"]), "spans").len(), 7);
+    let path = file.to_str().unwrap();
+    let csv = audit(&["trace-top", path, "--csv"]);
+    assert_eq!(csv.expect_code(0).stdout.lines().filter(|l| l.ends_with(",UNRELIABLE,false")).count(), 50);
+    let text = audit(&["trace-top", path]);
+    assert_eq!(
+        text.expect_code(0).stdout.lines().filter(|l| l.contains("  n") && !l.ends_with("name")).count(),
+        20,
+        "{text}"
+    );
+    assert!(text.stdout.contains("        2.500 "), "when the counter was largest: {text}");
+}
+
+/// One function for the whole recording is all that a trace may have: it counts.
+#[test]
+fn a_thread_that_is_alone_is_not_taken_for_idle() {
+    let folder = temporary_folder();
+    let file = folder.path().join("one.json");
+    let event = |dur: u32| {
+        let name = "python_engine/engine.py(18): render";
+        format!(
+            r#"[{{"ph":"X","cat":"python_function","pid":1,"tid":1,"ts":0,"dur":{dur},"name":"{name}"}}]"#
+        )
+    };
+    std::fs::write(&file, event(1000)).unwrap();
+    assert_eq!(top(&file, &[])["total_ms"], 1.0);
+    let out = folder.path().join("out");
+    let hot = |out: &Path| {
+        let sources = "tests/fixtures/python_engine";
+        let words = ["hot-loops", "--trace", file.to_str().unwrap(), "--inventory", sources, "--outdir"];
+        audit(&[&["-q"][..], &words, &[out.to_str().unwrap()]].concat())
+    };
+    let ran = hot(&out);
+    assert!(ran.expect_code(0).stdout.contains("100.0 %  engine.py::Detector.render#1"), "{ran}");
+    std::fs::write(&file, event(0)).unwrap();
+    let ran = hot(&folder.path().join("other"));
+    assert!(ran.expect_code(0).stdout.contains("no span in it has a time that counts"), "{ran}");
 }
 
 #[test]

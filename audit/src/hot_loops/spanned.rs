@@ -65,7 +65,10 @@ pub(super) fn measure_foreign(path: &Path, index: &Index<'_>) -> Result<Measured
         None => Meaning::Unknown,
     });
     let idle = idle_threads(&trace);
-    let measured = along(path, &trace, meanings.collect(), idle, measured)?;
+    let mut measured = along(path, &trace, meanings.collect(), idle, measured)?;
+    if measured.total == 0.0 {
+        measured.problems.push(format!("{}: no span in it has a time that counts", path.display()));
+    }
     Ok(measured)
 }
 
@@ -78,7 +81,7 @@ fn along(
 ) -> Result<Measured, HotLoopsError> {
     let io = |source| ChromeError::Io { path: path.to_owned(), source };
     let mut along = Along { meanings, idle, measured, ..Along::default() };
-    trace.walk(&mut along).map_err(io)?;
+    let left_out = trace.walk(&mut along).map_err(io)?;
     along.threads += u64::from(along.rendered);
     let Along { mut measured, total_ns, threads, .. } = along;
     measured.total = total_ns as f64 / NS_PER_MS;
@@ -87,7 +90,12 @@ fn along(
     summary.total_ms = Some(measured.total);
     summary.threads = threads;
     summary.spans = Some(trace.counts.spans);
-    summary.lost = Some(trace.counts.lost());
+    summary.lost = Some(trace.counts.lost() + left_out);
+    if left_out > 0 {
+        let problem =
+            format!("{}: {left_out} spans left out, because too many were open at once", path.display());
+        measured.problems.push(problem);
+    }
     Ok(measured)
 }
 

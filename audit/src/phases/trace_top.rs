@@ -14,9 +14,9 @@ use crate::profile::top::{Lost, Row, Top};
 pub struct TraceTopArgs {
     /// A Chrome trace: JSON, also packed by gzip
     pub file: PathBuf,
-    /// Rows of each table
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
-    pub top: u32,
+    /// Rows of each table; as text 20, as JSON and CSV all where it is not given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub top: Option<u32>,
     /// Only threads with this number, this `pid/tid`, or this in their name
     #[arg(long, value_name = "THREAD")]
     pub thread: Option<String>,
@@ -36,11 +36,19 @@ Times are wall times per thread, in milliseconds. Inclusive: while a span of tha
 innermost of its category. Percent: of the time that spans cover on the threads listed. Stacks of Python threads that never \
 changed during the recording are set apart.
 
+Nothing vouches for a trace of others, so every form of the result is marked UNRELIABLE, not gated.
+
 Examples:
   bragg-audit trace-top trace.json
   bragg-audit trace-top trace.json.gz --top 5 --by-self
   bragg-audit trace-top trace.json --thread 194596 --csv > operators.csv
   bragg-audit trace-top trace.json --json | python3 -m json.tool";
+
+/// Rows of each table of the text.
+const ROWS: u32 = 20;
+/// What the text says first.
+const NOT_GATED: &str =
+    "UNRELIABLE (not gated: nothing vouches for a trace of others, or that what ran gave the right answer)";
 
 /// Reads the file and prepares what is printed.
 ///
@@ -61,7 +69,10 @@ pub fn trace_top(args: &TraceTopArgs, json: bool) -> Result<String> {
         if args.by_self {
             section.rows.sort_by(|a, b| b.self_ms.total_cmp(&a.self_ms).then(a.name.cmp(&b.name)));
         }
-        section.rows.truncate(args.top as usize);
+        let all = json || args.csv;
+        if let Some(rows) = args.top.or((!all).then_some(ROWS)) {
+            section.rows.truncate(rows as usize);
+        }
     }
     if json {
         return serde_json::to_string_pretty(&top)
@@ -88,9 +99,14 @@ fn csv(top: &Top) -> std::result::Result<String, Box<dyn std::error::Error>> {
         "innermost_ms",
         "cpu_ms",
         "cpu_self_ms",
+        "notes",
+        "reliable",
     ])?;
     let number = |n: f64| format!("{n:.3}");
     let maybe = |n: Option<f64>| n.map_or(String::new(), number);
+    let notes = top.lost.as_ref().map_or("UNRELIABLE".to_owned(), |lost| {
+        format!("UNRELIABLE the trace is not whole: {}", lost_words(lost))
+    });
     for section in &top.sections {
         for row in &section.rows {
             out.write_record([
@@ -105,6 +121,8 @@ fn csv(top: &Top) -> std::result::Result<String, Box<dyn std::error::Error>> {
                 number(row.innermost_ms),
                 maybe(row.cpu_ms),
                 maybe(row.cpu_self_ms),
+                notes.clone(),
+                top.reliable.to_string(),
             ])?;
         }
     }
@@ -124,6 +142,7 @@ fn written(args: &TraceTopArgs, top: &Top, out: &mut String) -> std::fmt::Result
         .iter()
         .map(|(name, n)| format!("{n} {}", if name.is_empty() { "(no category)" } else { name }))
         .collect();
+    writeln!(out, "{NOT_GATED}")?;
     writeln!(out, "{}: {} events; spans: {}", args.file.display(), top.events, categories.join(", "))?;
     if !top.instants.is_empty() {
         let instants: Vec<String> =
@@ -167,7 +186,7 @@ fn written(args: &TraceTopArgs, top: &Top, out: &mut String) -> std::fmt::Result
                 row.calls, row.inclusive_ms, row.inclusive_pct, row.self_ms, row.self_pct
             )?;
             if cpu {
-                write!(out, " {:>12}", row.cpu_ms.map_or("—".into(), |n| format!("{n:.3}")))?;
+                write!(out, " {:>12}", maybe(row.cpu_ms))?;
             }
             writeln!(out, "  {}", row.name)?;
         }
@@ -177,35 +196,48 @@ fn written(args: &TraceTopArgs, top: &Top, out: &mut String) -> std::fmt::Result
             writeln!(out, " first below the script itself: {name}, {inclusive_ms:.3} ms inclusive")?;
         }
     }
-    writeln!(out, "\nThreads\n {:>8} {:>12}  pid/tid  name", "spans", "covered ms")?;
+    threads(top, out)?;
+    peaks(top, out)
+}
+
+fn threads(top: &Top, out: &mut String) -> std::fmt::Result {
+    let cpu = top.threads.iter().any(|t| t.cpu_ms.is_some());
+    let heading = if cpu { "       cpu ms" } else { "" };
+    writeln!(out, "\nThreads\n {:>8} {:>12}{heading}  pid/tid  name", "spans", "covered ms")?;
     for thread in &top.threads {
         let names: Vec<&str> =
             [&thread.name, &thread.process].into_iter().flatten().map(String::as_str).collect();
-        writeln!(
-            out,
-            " {:>8} {:>12.3}  {}/{}  {}",
-            thread.spans,
-            thread.covered_ms,
-            thread.pid,
-            thread.tid,
-            names.join(", ")
-        )?;
-    }
-    if !top.counters.is_empty() {
-        writeln!(
-            out,
-            "\nPeaks of counters and memory\n {:>16} {:>16} {:>8}  name",
-            "largest", "last", "values"
-        )?;
-        for c in &top.counters {
-            writeln!(
-                out,
-                " {:>16} {:>16} {:>8}  {}, {} (process {})",
-                c.max, c.last, c.values, c.name, c.series, c.pid
-            )?;
+        write!(out, " {:>8} {:>12.3}", thread.spans, thread.covered_ms)?;
+        if cpu {
+            write!(out, " {:>12}", maybe(thread.cpu_ms))?;
         }
+        writeln!(out, "  {}/{}  {}", thread.pid, thread.tid, names.join(", "))?;
     }
     Ok(())
+}
+
+fn peaks(top: &Top, out: &mut String) -> std::fmt::Result {
+    if top.counters.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "\nPeaks of counters and memory; when: ms since the recording began\n {:>16} {:>12} {:>16} {:>8}  name",
+        "largest", "when", "last", "values"
+    )?;
+    for c in &top.counters {
+        let when = c.max_at_ns.saturating_sub(top.recording_start_ns) as f64 / 1e6;
+        writeln!(
+            out,
+            " {:>16} {when:>12.3} {:>16} {:>8}  {}, {} (process {})",
+            c.max, c.last, c.values, c.name, c.series, c.pid
+        )?;
+    }
+    Ok(())
+}
+
+fn maybe(ms: Option<f64>) -> String {
+    ms.map_or("—".into(), |n| format!("{n:.3}"))
 }
 
 fn heading(name: &str) -> String {
@@ -226,6 +258,7 @@ fn lost_words(lost: &Lost) -> String {
     add(lost.broken_events, "broken events skipped");
     add(lost.unmatched_ends, "ends without a beginning");
     add(lost.unclosed, "beginnings without an end");
+    add(lost.left_out, "spans left out (too many open at once, or too many names on too many threads)");
     if lost.cut {
         words.push(format!("the file is cut off ({} bytes after its last whole event)", lost.bytes));
     }

@@ -2,14 +2,21 @@
 //! names, relative positions, inlined files (`fi=`, `fe=`), jumps, several parts in one file.
 //!
 //! The format: <https://valgrind.org/docs/manual/cl-format.html>. Counts are exact. A line that makes no sense is skipped
-//! and counted.
+//! and counted; so is what would take more memory than [`MOST_HELD`].
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io::BufRead;
 use std::path::Path;
 
-/// Distinct positions that are kept.
-const MOST: usize = 50_000_000;
+use super::budget::{Budget, ENTRY};
+
+/// Bytes that are held while reading, names, positions and calls together: some four million positions.
+const MOST_HELD: usize = 1 << 30;
+/// What a position with its cost, or a call, takes: in a hash table, and in the sorted list that is made of it.
+const PLACE: usize = 256;
+/// The function of costs for whose own there is no room.
+const FURTHER: &str = "(further functions)";
 
 /// What a file says.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -32,9 +39,9 @@ pub struct Callgrind {
     pub calls: Vec<Call>,
     /// Sum of [`Callgrind::costs`].
     pub total: u64,
-    /// What the file says the sum is, where it does.
+    /// What the file says the sum is over all its parts, where it does.
     pub stated_total: Option<u64>,
-    /// Lines that were not understood.
+    /// Lines that were not understood, or that there was no room for.
     pub skipped: u64,
 }
 
@@ -116,7 +123,12 @@ impl Callgrind {
     /// # Errors
     /// Those of `from`.
     pub fn parse(from: impl BufRead) -> std::io::Result<Option<Callgrind>> {
-        let mut reader = Reader::default();
+        Callgrind::parse_within(from, MOST_HELD)
+    }
+
+    /// The same with so many bytes for what is held.
+    fn parse_within(from: impl BufRead, bytes: usize) -> std::io::Result<Option<Callgrind>> {
+        let mut reader = Reader::new(bytes);
         let left_out = super::lines::each(from, |line| {
             reader.found.skipped += u64::from(reader.line(line.trim()).is_none());
         })?;
@@ -132,7 +144,7 @@ struct Names {
 }
 
 impl Names {
-    fn name(&mut self, text: &str) -> Option<String> {
+    fn name(&mut self, text: &str, budget: &mut Budget) -> Option<String> {
         let Some((number, rest)) = text.strip_prefix('(').and_then(|t| t.split_once(')')) else {
             return Some(text.to_owned());
         };
@@ -140,7 +152,10 @@ impl Names {
         match rest.trim() {
             "" => self.numbered.get(&number).cloned(),
             name => {
-                self.numbered.insert(number, name.to_owned());
+                // without room it is a name all the same, but nobody can repeat it
+                if budget.take(name.len() + ENTRY) {
+                    self.numbered.insert(number, name.to_owned());
+                }
                 Some(name.to_owned())
             }
         }
@@ -148,32 +163,47 @@ impl Names {
 }
 
 /// Distinct texts with a number for each.
-#[derive(Default)]
 struct Table {
     known: HashMap<String, u32>,
     list: Vec<String>,
 }
 
+/// The number of what has no name, or no room for one.
+const UNKNOWN: u32 = 0;
+
 impl Table {
-    fn number(&mut self, name: String) -> u32 {
+    fn new() -> Table {
+        Table { known: HashMap::from([("???".to_owned(), UNKNOWN)]), list: vec!["???".to_owned()] }
+    }
+
+    fn number(&mut self, name: String, budget: &mut Budget) -> Option<u32> {
         if let Some(&number) = self.known.get(&name) {
-            return number;
+            return Some(number);
+        }
+        if !budget.take(2 * name.len() + ENTRY) {
+            return None;
         }
         let number = self.list.len() as u32;
         self.list.push(name.clone());
         self.known.insert(name, number);
-        number
+        Some(number)
     }
 }
 
 struct Reader {
+    /// Room for names and for positions: however many there are of the one, the other has its half.
+    room_for_names: Budget,
+    room: Budget,
     found: Callgrind,
+    totals: Option<u64>,
+    summaries: Option<u64>,
     object_names: Names,
     file_names: Names,
     function_names: Names,
     objects: Table,
     files: Table,
     functions: HashMap<(String, u32, u32), u32>,
+    further: Option<u32>,
     costs: HashMap<Position, u64>,
     calls: HashMap<(Position, u32), (u64, u64)>,
     /// Kinds of the position's columns.
@@ -202,38 +232,37 @@ enum Expect {
     Cost,
     /// The cost of a call to this function, so often.
     Call(u32, u64),
-    /// The place of a jump.
-    Jump,
+    /// No cost: the place of a jump, or of a call that was not understood.
+    Nothing,
 }
 
-impl Default for Reader {
-    fn default() -> Self {
-        let mut objects = Table::default();
-        let mut files = Table::default();
-        objects.number("???".into());
-        files.number("???".into());
+impl Reader {
+    fn new(bytes: usize) -> Reader {
         Reader {
+            room_for_names: Budget::new(bytes / 2),
+            room: Budget::new(bytes / 2),
             found: Callgrind::default(),
+            totals: None,
+            summaries: None,
             object_names: Names::default(),
             file_names: Names::default(),
             function_names: Names::default(),
-            objects,
-            files,
+            objects: Table::new(),
+            files: Table::new(),
             functions: HashMap::new(),
+            further: None,
             costs: HashMap::new(),
             calls: HashMap::new(),
             has_line: true,
             event: 0,
             has_events: false,
             at: Position::default(),
-            own_file: 0,
+            own_file: UNKNOWN,
             called: Called::default(),
             expect: Expect::Cost,
         }
     }
-}
 
-impl Reader {
     /// `None` for what makes no sense.
     fn line(&mut self, line: &str) -> Option<()> {
         match line.as_bytes().first() {
@@ -263,9 +292,11 @@ impl Reader {
                 self.has_events = true;
             }
             "cmd" => self.found.command = Some(value.to_owned()),
-            "totals" | "summary" => {
+            // each part has its own; older versions write the first alone, newer ones both or the second
+            "summary" | "totals" => {
                 let stated: u64 = value.split_whitespace().nth(self.event)?.parse().ok()?;
-                self.found.stated_total = Some(self.found.stated_total.unwrap_or(0).max(stated));
+                let sum = if key == "totals" { &mut self.totals } else { &mut self.summaries };
+                *sum = Some(sum.unwrap_or(0).saturating_add(stated));
             }
             // a new part or thread: relative positions start again
             "part" | "thread" => self.at = Position::default(),
@@ -277,22 +308,24 @@ impl Reader {
 
     fn assign(&mut self, key: &str, value: &str) -> Option<()> {
         match key {
-            "ob" => self.at.object = self.objects.number(self.object_names.name(value)?),
+            "ob" => self.at.object = self.object(value)?,
             "fl" => {
-                self.own_file = self.files.number(self.file_names.name(value)?);
+                self.own_file = self.file(value)?;
                 self.at.file = self.own_file;
             }
-            "fi" | "fe" => self.at.file = self.files.number(self.file_names.name(value)?),
+            "fi" | "fe" => self.at.file = self.file(value)?,
             "fn" => {
-                let name = self.function_names.name(value)?;
+                let name = self.function_names.name(value, &mut self.room_for_names)?;
                 self.at.file = self.own_file;
                 self.at.function = self.function(name, self.at.object, self.own_file);
             }
-            "cob" => self.called.object = Some(self.objects.number(self.object_names.name(value)?)),
-            "cfi" | "cfl" => self.called.file = Some(self.files.number(self.file_names.name(value)?)),
-            "cfn" => self.called.function = Some(self.function_names.name(value)?),
+            "cob" => self.called.object = Some(self.object(value)?),
+            "cfi" | "cfl" => self.called.file = Some(self.file(value)?),
+            "cfn" => self.called.function = Some(self.function_names.name(value, &mut self.room_for_names)?),
             "calls" => {
                 let called = std::mem::take(&mut self.called);
+                // whatever becomes of this line, the next one is no cost of the caller itself
+                self.expect = Expect::Nothing;
                 let count: u64 = value.split_whitespace().next()?.parse().ok()?;
                 let object = called.object.unwrap_or(self.at.object);
                 let to = self.function(called.function?, object, called.file.unwrap_or(self.own_file));
@@ -300,21 +333,49 @@ impl Reader {
                 *calls = calls.saturating_add(count);
                 self.expect = Expect::Call(to, count);
             }
-            "jump" | "jcnd" => self.expect = Expect::Jump,
+            "jump" | "jcnd" => self.expect = Expect::Nothing,
             // frames above and jump targets elsewhere are of no interest, but may give names their numbers
-            "frfn" | "jfn" => drop(self.function_names.name(value)?),
-            "jfi" => drop(self.file_names.name(value)?),
+            "frfn" | "jfn" => drop(self.function_names.name(value, &mut self.room_for_names)?),
+            "jfi" => drop(self.file_names.name(value, &mut self.room_for_names)?),
             _ => return None,
         }
         Some(())
     }
 
+    fn object(&mut self, value: &str) -> Option<u32> {
+        let name = self.object_names.name(value, &mut self.room_for_names)?;
+        let number = self.objects.number(name, &mut self.room_for_names);
+        self.found.skipped += u64::from(number.is_none());
+        Some(number.unwrap_or(UNKNOWN))
+    }
+
+    fn file(&mut self, value: &str) -> Option<u32> {
+        let name = self.file_names.name(value, &mut self.room_for_names)?;
+        let number = self.files.number(name, &mut self.room_for_names);
+        self.found.skipped += u64::from(number.is_none());
+        Some(number.unwrap_or(UNKNOWN))
+    }
+
     fn function(&mut self, name: String, object: u32, file: u32) -> u32 {
-        let functions = &mut self.found.functions;
-        *self.functions.entry((name, object, file)).or_insert_with_key(|(name, object, file)| {
-            functions.push(Function { name: name.clone(), object: *object, file: *file, calls: 0 });
-            functions.len() as u32 - 1
-        })
+        let key = (name, object, file);
+        if let Some(&known) = self.functions.get(&key) {
+            return known;
+        }
+        let next = self.found.functions.len() as u32;
+        let room = self.room_for_names.take(2 * key.0.len() + 2 * ENTRY);
+        let name = if room { key.0.clone() } else { FURTHER.to_owned() };
+        if room {
+            self.functions.insert(key, next);
+        } else {
+            self.found.skipped += 1;
+            if let Some(further) = self.further {
+                return further;
+            }
+            self.further = Some(next);
+        }
+        let (object, file) = if room { (object, file) } else { (UNKNOWN, UNKNOWN) };
+        self.found.functions.push(Function { name, object, file, calls: 0 });
+        next
     }
 
     /// Positions, then costs.
@@ -327,22 +388,22 @@ impl Reader {
         if self.has_line {
             self.at.line = u32::try_from(moved(self.at.line.into(), words.next()?)?).ok()?;
         }
-        if expected == Expect::Jump {
+        if expected == Expect::Nothing {
             return Some(());
         }
         // costs at the end of the line that are 0 may be left out
         let cost: u64 = words.nth(self.event).map_or(Some(0), |w| w.parse().ok())?;
-        if self.found.functions.is_empty() || self.costs.len() + self.calls.len() >= MOST {
+        if self.found.functions.is_empty() {
             return None;
         }
         match expected {
             Expect::Call(to, count) => {
-                let call = self.calls.entry((self.at, to)).or_default();
+                let call = entry(&mut self.calls, (self.at, to), &mut self.room)?;
                 call.0 = call.0.saturating_add(count);
                 call.1 = call.1.saturating_add(cost);
             }
             _ => {
-                let sum = self.costs.entry(self.at).or_default();
+                let sum = entry(&mut self.costs, self.at, &mut self.room)?;
                 *sum = sum.saturating_add(cost);
             }
         }
@@ -360,8 +421,21 @@ impl Reader {
         let call = |((from, to), (count, inclusive))| Call { from, to, count, inclusive };
         self.found.calls = self.calls.into_iter().map(call).collect();
         self.found.calls.sort_unstable();
+        self.found.stated_total = self.totals.or(self.summaries);
         self.found.total = self.found.costs.iter().fold(0, |sum: u64, (_, cost)| sum.saturating_add(*cost));
         Some(self.found)
+    }
+}
+
+/// What is known under `key`; `None` when it is new and there is no room.
+fn entry<'k, K: std::hash::Hash + Eq, V: Default>(
+    known: &'k mut HashMap<K, V>,
+    key: K,
+    budget: &mut Budget,
+) -> Option<&'k mut V> {
+    match known.entry(key) {
+        Entry::Occupied(there) => Some(there.into_mut()),
+        Entry::Vacant(free) => budget.take(PLACE).then(|| free.insert(V::default())),
     }
 }
 

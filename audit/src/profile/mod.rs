@@ -8,6 +8,9 @@
 //! * [`callgrind`] and [`perf_script`] read what those tools write.
 //! * [`functions`] is the coarse view, per function, for flame graphs.
 
+#[cfg(test)]
+mod allocated;
+mod budget;
 pub mod callgrind;
 pub mod chrome;
 pub mod counts;

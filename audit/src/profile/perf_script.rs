@@ -2,16 +2,20 @@
 //!
 //! A sample is a head line (`command thread [cpu] time: period event:`) and one indented line a frame
 //! (`address function+offset (file)`), innermost first, ended by an empty line. Frames that perf made of inlining are left
-//! out: the files' debug information gives them again, with columns. What makes no sense is skipped and counted.
+//! out: the files' debug information gives them again, with columns. What makes no sense is skipped and counted; so is what
+//! would take more memory than [`MOST_HELD`].
 
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::io::BufRead;
 use std::path::Path;
 
+use super::budget::{Budget, ENTRY};
+
 /// Frames of one stack that are kept.
 const DEEPEST: usize = 1024;
-/// Distinct stacks that are kept.
-const MOST: usize = 10_000_000;
+/// Bytes that are held while reading, names, frames and stacks together: some millions of distinct stacks.
+const MOST_HELD: usize = 1 << 30;
 
 /// All samples, summed up by stack.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -28,7 +32,7 @@ pub struct PerfScript {
     pub events: HashMap<String, u64>,
     /// Threads seen.
     pub threads: u64,
-    /// Lines that were not understood.
+    /// Lines that were not understood, and frames and samples that there was no room for.
     pub skipped: u64,
     /// Samples without any frame.
     pub empty: u64,
@@ -68,7 +72,21 @@ impl PerfScript {
     /// # Errors
     /// Those of `from`.
     pub fn parse(from: impl BufRead) -> std::io::Result<Option<PerfScript>> {
-        let mut reader = Reader::default();
+        PerfScript::parse_within(from, MOST_HELD)
+    }
+
+    /// The same with so many bytes for what is held.
+    fn parse_within(from: impl BufRead, bytes: usize) -> std::io::Result<Option<PerfScript>> {
+        let mut reader = Reader {
+            budget: Budget::new(bytes),
+            found: PerfScript::default(),
+            files: HashMap::new(),
+            functions: HashMap::new(),
+            frames: HashMap::new(),
+            stacks: HashMap::new(),
+            threads: HashSet::new(),
+            open: None,
+        };
         let left_out = super::lines::each(from, |line| reader.line(line))?;
         reader.found.skipped += left_out;
         reader.close();
@@ -80,14 +98,14 @@ impl PerfScript {
     }
 }
 
-#[derive(Default)]
 struct Reader {
+    budget: Budget,
     found: PerfScript,
     files: HashMap<String, u32>,
     functions: HashMap<String, u32>,
     frames: HashMap<Frame, u32>,
     stacks: HashMap<Vec<u32>, Weight>,
-    threads: HashMap<String, ()>,
+    threads: HashSet<String>,
     /// The sample whose frames are being read: its period and its frames.
     open: Option<(u64, Vec<u32>)>,
 }
@@ -125,11 +143,14 @@ impl Reader {
             period = number;
             event = rest.next()?;
         }
-        if self.threads.len() < 1_000_000 {
-            self.threads.insert((*thread).to_owned(), ());
+        if !self.threads.contains(*thread) && self.budget.take(thread.len() + ENTRY) {
+            self.threads.insert((*thread).to_owned());
         }
-        if self.found.events.len() < 1000 {
-            *self.found.events.entry(event.trim_end_matches(':').to_owned()).or_default() += 1;
+        let event = event.trim_end_matches(':');
+        if let Some(count) = self.found.events.get_mut(event) {
+            *count += 1;
+        } else if self.budget.take(event.len() + ENTRY) {
+            self.found.events.insert(event.to_owned(), 1);
         }
         self.open = Some((period, Vec::new()));
         // without stacks the frame stands on the same line
@@ -151,18 +172,25 @@ impl Reader {
         if file == Some("inlined") {
             return Some(());
         }
+        let budget = &mut self.budget;
+        // a frame may do without its function's name, which only tells where the file lay
         let function = symbol.rsplit_once("+0x").and_then(|(name, offset)| {
             let offset = u64::from_str_radix(offset, 16).ok()?;
-            Some((number(&mut self.functions, &mut self.found.functions, name), offset))
+            Some((number(&mut self.functions, &mut self.found.functions, name, budget)?, offset))
         });
-        let file =
-            file.filter(|f| f.starts_with('/')).map(|f| number(&mut self.files, &mut self.found.files, f));
+        let file = match file.filter(|f| f.starts_with('/')) {
+            Some(file) => Some(number(&mut self.files, &mut self.found.files, file, budget)?),
+            None => None,
+        };
         let frame = Frame { address, file, function };
-        let frames = &mut self.found.frames;
-        let index = *self.frames.entry(frame).or_insert_with(|| {
-            frames.push(frame);
-            frames.len() as u32 - 1
-        });
+        let index = match self.frames.entry(frame) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(_) if !budget.take(ENTRY) => return None,
+            Entry::Vacant(free) => {
+                self.found.frames.push(frame);
+                *free.insert(self.found.frames.len() as u32 - 1)
+            }
+        };
         let (_, stack) = self.open.as_mut()?;
         if stack.len() < DEEPEST {
             stack.push(index);
@@ -173,27 +201,41 @@ impl Reader {
     fn close(&mut self) {
         let Some((period, stack)) = self.open.take() else { return };
         self.found.empty += u64::from(stack.is_empty());
-        if self.stacks.len() >= MOST && !self.stacks.contains_key(&stack) {
-            self.found.skipped += 1;
-            return;
-        }
-        let weight = self.stacks.entry(stack).or_default();
+        let size = size_of::<u32>() * stack.capacity() + ENTRY;
+        let weight = match self.stacks.entry(stack) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(free) if self.budget.take(size) => free.insert(Weight::default()),
+            Entry::Vacant(_) => {
+                self.found.skipped += 1;
+                return;
+            }
+        };
         weight.samples += 1;
         weight.period = weight.period.saturating_add(period);
     }
 }
 
-fn number(known: &mut HashMap<String, u32>, list: &mut Vec<String>, name: &str) -> u32 {
+/// The number of a name; `None` when it is new and there is no room.
+fn number(
+    known: &mut HashMap<String, u32>,
+    list: &mut Vec<String>,
+    name: &str,
+    budget: &mut Budget,
+) -> Option<u32> {
     if let Some(&number) = known.get(name) {
-        return number;
+        return Some(number);
+    }
+    if !budget.take(2 * name.len() + ENTRY) {
+        return None;
     }
     list.push(name.to_owned());
     known.insert(name.to_owned(), list.len() as u32 - 1);
-    list.len() as u32 - 1
+    Some(list.len() as u32 - 1)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::allocated::most_in;
     use super::*;
     use proptest::prelude::*;
 
@@ -246,6 +288,29 @@ prog 25194 14782.150000:     250000 cpu-clock:u:
         let read = PerfScript::parse(text.as_bytes()).unwrap().unwrap();
         assert_eq!(read.skipped, 4);
         assert_eq!(PerfScript::parse("GIF89a".as_bytes()).unwrap(), None);
+    }
+
+    /// However many stacks, frames or names: what is held stays within the room, and the rest is counted.
+    #[test]
+    fn what_is_held_is_bounded() {
+        const ROOM: usize = 4 << 20;
+        const SAMPLES: usize = 100_000;
+        type Sample = fn(usize) -> String;
+        let kinds: [Sample; 4] = [
+            |i| format!("p 1 1.0: c:\n\t{:x} f+0x1 (/p)\n\t{:x} f+0x1 (/p)\n\n", i % 400, i / 400),
+            |i| format!("p 1 1.0: c:\n\t{i:x} f+0x1 (/p)\n\n"),
+            |i| format!("p 1 1.0: c:\n\t1 f+0x1 (/a/file/{i:0200})\n\n"),
+            |i| format!("p {i} 1.0: {i:0200}:\n\t{}2 g+0x1 (/p)\n\n", "1 f+0x1 (/p)\n\t".repeat(i % 40)),
+        ];
+        for (kind, sample) in kinds.into_iter().enumerate() {
+            let text: String = (0..SAMPLES).map(sample).collect();
+            let (read, most) = most_in(|| PerfScript::parse_within(text.as_bytes(), ROOM).unwrap().unwrap());
+            assert!(most < ROOM + (1 << 20), "kind {kind}: {most} bytes");
+            assert_eq!(PerfScript::parse(text.as_bytes()).unwrap().unwrap().skipped, 0, "kind {kind}");
+            let kept: u64 = read.stacks.iter().map(|(_, weight)| weight.samples).sum();
+            assert!(kind == 3 || read.skipped > SAMPLES as u64 / 2, "kind {kind}: {} skipped", read.skipped);
+            assert!(kept + read.skipped >= SAMPLES as u64, "kind {kind}: {kept} kept");
+        }
     }
 
     proptest! {

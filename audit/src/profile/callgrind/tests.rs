@@ -1,5 +1,6 @@
 //! The documented example, damage and garbage.
 
+use super::super::allocated::most_in;
 use super::*;
 use proptest::prelude::*;
 
@@ -105,6 +106,67 @@ fn a_line_without_end_costs_only_itself() {
     let read =
         parse(&TEXT.replace("fn=(2)\n0x200", &format!("desc: {}\nfn=(2)\n0x200", "x".repeat(200_000))));
     assert_eq!((read.skipped, read.total), (1, parse(TEXT).total));
+}
+
+/// As `--combine-dumps=yes` writes them: each part with its own total, behind it or (older versions) before it.
+#[test]
+fn the_totals_of_parts_add_up() {
+    let body = TEXT.split_once("events: Ir Dr\n").unwrap().1.split_once("summary: 1241\n").unwrap().1;
+    let (body, _) = body.split_once("totals:").unwrap();
+    let parts = |before: [&str; 2], behind: [&str; 2]| {
+        let part = |n: usize| format!("part: {}\n{}\n{body}{}\n", n + 1, before[n], behind[n]);
+        parse(&format!("version: 1\npositions: instr line\nevents: Ir Dr\n{}{}", part(0), part(1)))
+    };
+    for (before, behind) in [
+        (["", ""], ["totals: 1128 3", "totals: 1128"]),
+        (["summary: 1128", "summary: 1128"], ["", ""]),
+        (["summary: 1128", "summary: 1128"], ["totals: 1128", "totals: 1128"]),
+        (["summary: 2256", ""], ["totals: 1128", "totals: 1128"]),
+    ] {
+        let read = parts(before, behind);
+        assert_eq!(
+            (read.total, read.stated_total, read.skipped),
+            (2256, Some(2256), 0),
+            "{before:?} {behind:?}"
+        );
+    }
+    let cut = parts(["", ""], ["totals: 1128", ""]);
+    assert_eq!((cut.total, cut.stated_total), (2256, Some(1128)), "its last part has no end");
+}
+
+/// What a call that was not understood did is no cost of its caller.
+#[test]
+fn a_broken_call_adds_nothing_to_its_caller() {
+    let read = parse(&TEXT.replace("calls=1 0x200 50", "calls=x"));
+    assert_eq!((read.skipped, read.total), (1, parse(TEXT).total));
+}
+
+/// However many names, positions or calls: what is held stays within the room, and the rest is counted.
+#[test]
+fn what_is_held_is_bounded() {
+    const ROOM: usize = 4 << 20;
+    const LINES: usize = 100_000;
+    let head = "positions: instr line\nevents: Ir\nfn=f\n";
+    type Line = fn(usize) -> String;
+    let kinds: [Line; 5] = [
+        |i| format!("0x{i:x} {i} 1\n"),
+        |i| format!("cfn=f\ncalls=1 0 0\n0x{i:x} 1 1\n"),
+        |i| format!("fn=({i}) some_function_{i}\n1 1 1\n"),
+        |i| format!("fl=({i}) some/file_{i}.c\n1 1 1\n"),
+        |i| format!("ob={i:01000}\n1 1 1\n"),
+    ];
+    for (kind, line) in kinds.into_iter().enumerate() {
+        let text: String = std::iter::once(head.to_owned()).chain((0..LINES).map(line)).collect();
+        let (read, most) = most_in(|| Callgrind::parse_within(text.as_bytes(), ROOM).unwrap().unwrap());
+        assert!(most < ROOM + (1 << 20), "kind {kind}: {most} bytes");
+        assert!(read.skipped > LINES as u64 / 4, "kind {kind}: {} skipped", read.skipped);
+        let whole = parse(&text);
+        assert_eq!(whole.skipped, 0, "kind {kind}");
+        let held: u64 = read.costs.iter().map(|(_, cost)| cost).sum();
+        assert_eq!(read.total, held);
+        // names that nobody has room for cost no counts
+        assert!(kind < 2 || read.total == LINES as u64, "kind {kind}: {}", read.total);
+    }
 }
 
 proptest! {

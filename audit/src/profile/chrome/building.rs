@@ -1,41 +1,45 @@
 //! A trace in the making: names, threads, spans; beginnings paired with ends.
 //!
-//! Every table has a limit, so that a hostile file cannot take more memory than the constants here say.
+//! What the tables hold together is bounded by [`MOST_HELD`]: a hostile file cannot take more memory than that, beside the
+//! window of the reader, the spans that are sorted and the beginnings that wait, which have limits of their own.
 
 use std::collections::HashMap;
 
+use super::super::budget::{Budget, ENTRY};
 use super::counters::{Counters, is_memory};
 use super::event::Event;
 use super::names::Names;
+use super::pairs::Pairs;
 use super::scan::Raw;
 use super::spans::{NO_CPU, Span, Spans};
-use super::{Async, Counts, Key, Thread, Trace};
+use super::waiting::{Begun, Waiting};
+use super::{Counts, Key, Thread, Trace};
 
-/// Distinct names and threads that are told apart; the rest goes under [`FURTHER`].
+/// Distinct threads and instants that are told apart; the rest goes under [`FURTHER`].
 const MOST: usize = 100_000;
-/// Bytes of the names of instants together.
-const MOST_TEXT: usize = 32 << 20;
-/// Beginnings that wait for their end.
-const MOST_OPEN: usize = 1_000_000;
-/// Name of what is beyond [`MOST`].
+/// Bytes of all tables together: names, threads, what waits for its end.
+pub(super) const MOST_HELD: usize = 96 << 20;
+/// Longest number of a thread with its process's, bytes.
+const LONGEST_NUMBER: usize = 256;
+/// Longest name of a thread or a process, characters; the rest is cut off.
+const LONGEST_LABEL: usize = 200;
+/// Name of what is beyond [`MOST`] or [`MOST_HELD`].
 const FURTHER: &str = "(further names)";
 
-#[derive(Default)]
 pub(super) struct Building {
+    budget: Budget,
     threads: Vec<Thread>,
-    open: Vec<Vec<Open>>,
-    opened: usize,
+    waiting: Waiting,
     thread_ids: HashMap<Vec<u8>, u32>,
+    further_thread: Option<u32>,
     /// The thread of the last event: most events have the one before's.
     last_thread: Option<([Vec<u8>; 2], u32)>,
     keys: Vec<Key>,
     key_ids: Names,
     further_key: Option<u32>,
     finder: LoopIds,
-    text: usize,
     spans: Spans,
-    asyncs: HashMap<Vec<u8>, Vec<i64>>,
-    async_totals: HashMap<u32, (u64, u64)>,
+    pairs: Pairs,
     counters: Counters,
     others: HashMap<u8, u64>,
     instants: HashMap<Vec<u8>, u64>,
@@ -43,10 +47,28 @@ pub(super) struct Building {
     pub(super) counts: Counts,
 }
 
-struct Open {
-    key: u32,
-    start_ns: i64,
-    thread_ns: Option<i64>,
+impl Default for Building {
+    fn default() -> Self {
+        Building {
+            budget: Budget::new(MOST_HELD),
+            threads: Vec::new(),
+            waiting: Waiting::default(),
+            thread_ids: HashMap::new(),
+            further_thread: None,
+            last_thread: None,
+            keys: Vec::new(),
+            key_ids: Names::default(),
+            further_key: None,
+            finder: LoopIds::default(),
+            spans: Spans::default(),
+            pairs: Pairs::default(),
+            counters: Counters::default(),
+            others: HashMap::new(),
+            instants: HashMap::new(),
+            processes: HashMap::new(),
+            counts: Counts::default(),
+        }
+    }
 }
 
 impl Building {
@@ -80,12 +102,12 @@ impl Building {
                 let thread_ns = event.thread_time.nanoseconds();
                 if letter == b'E' {
                     self.end(event, time, thread_ns)?;
-                } else if self.opened < MOST_OPEN {
-                    let (thread, key) = (self.thread(event), self.key(event));
-                    self.open[thread as usize].push(Open { key, start_ns: time, thread_ns });
-                    self.opened += 1;
                 } else {
-                    self.counts.unclosed += 1;
+                    let (thread, key) = (self.thread(event), self.key(event));
+                    let begun = Begun { key, start_ns: time, thread_ns };
+                    let name = &self.keys[key as usize].name;
+                    let kept = self.waiting.begin(thread, name, begun, &mut self.budget);
+                    self.counts.unclosed += u64::from(!kept);
                 }
             }
             _ => self.other(letter, event),
@@ -98,16 +120,11 @@ impl Building {
     /// the latest.
     fn end(&mut self, event: &Event<'_>, end_ns: i64, thread_ns: Option<i64>) -> std::io::Result<()> {
         let thread = self.thread(event);
-        let name = event.name.text();
-        let open = &mut self.open[thread as usize];
-        let named = |one: &Open| name.is_empty() || self.keys[one.key as usize].name == name;
-        let Some(at) = open.iter().rposition(named) else {
+        let Some((begun, left)) = self.waiting.end(thread, &event.name.text()) else {
             self.counts.unmatched_ends += 1;
             return Ok(());
         };
-        self.counts.unclosed += (open.len() - at - 1) as u64;
-        self.opened -= open.len() - at;
-        let Some(begun) = open.drain(at..).next() else { return Ok(()) };
+        self.counts.unclosed += left;
         let since = |from: i64, to: i64| to.saturating_sub(from).max(0).unsigned_abs();
         let cpu_ns = begun.thread_ns.zip(thread_ns).map_or(NO_CPU, |(from, to)| since(from, to));
         let duration_ns = since(begun.start_ns, end_ns);
@@ -119,8 +136,7 @@ impl Building {
         self.counts.cpu_times += u64::from(span.cpu_ns != NO_CPU);
         let thread = &mut self.threads[span.thread as usize];
         let end = span.start_ns.saturating_add_unsigned(span.duration_ns);
-        let python = self.keys[span.key as usize].category == "python_function";
-        thread.extent.take_in(span.start_ns, end, python);
+        thread.extent.take_in(span.start_ns, end, &self.keys[span.key as usize].category);
         self.spans.push(span)
     }
 
@@ -128,17 +144,13 @@ impl Building {
         *self.others.entry(letter).or_default() += 1;
         match letter {
             b'M' => self.metadata(event),
-            b'C' => self.counters.counter(event),
+            b'C' => self.counters.counter(event, &mut self.budget),
             b'i' | b'I' | b'R' => {
                 if is_memory(event) {
-                    self.counters.memory(event);
+                    self.counters.memory(event, &mut self.budget);
                 }
-                let Raw::Text(name) = event.name else { return };
-                if let Some(count) = self.instants.get_mut(name) {
-                    *count += 1;
-                } else if self.instants.len() < MOST && self.text < MOST_TEXT {
-                    self.text += name.len();
-                    self.instants.insert(name.to_vec(), 1);
+                if let Raw::Text(name) = event.name {
+                    self.instant(name);
                 }
             }
             b'b' | b'e' | b'S' | b'F' => self.asynchronous(letter, event),
@@ -146,48 +158,53 @@ impl Building {
         }
     }
 
+    fn instant(&mut self, name: &[u8]) {
+        if let Some(count) = self.instants.get_mut(name) {
+            *count += 1;
+        } else if self.instants.len() < MOST && self.budget.take(2 * name.len() + ENTRY) {
+            self.instants.insert(name.to_vec(), 1);
+        } else {
+            *self.instants.entry(FURTHER.into()).or_default() += 1;
+        }
+    }
+
     fn metadata(&mut self, event: &Event<'_>) {
-        let name = || event.argument(b"name").text();
+        let name = || label(&event.argument(b"name").text());
         match event.name {
             Raw::Text(b"thread_name") => {
-                let thread = self.thread(event);
-                self.threads[thread as usize].name = Some(name().into_owned());
+                let (thread, name) = (self.thread(event), name());
+                if self.budget.take(name.len()) {
+                    let before = self.threads[thread as usize].name.replace(name);
+                    self.budget.give_back(before.map_or(0, |name| name.len()));
+                }
             }
-            Raw::Text(b"process_name") if self.processes.len() < MOST => {
-                self.processes.insert(event.pid.text().into_owned(), name().into_owned());
+            Raw::Text(b"process_name") if event.pid.bytes().len() <= LONGEST_NUMBER => {
+                let (pid, name) = (event.pid.text(), name());
+                let beside = pid.len() + ENTRY;
+                if self.budget.take(beside + name.len()) {
+                    let before = self.processes.insert(pid.into_owned(), name);
+                    self.budget.give_back(before.map_or(0, |name| beside + name.len()));
+                }
             }
             _ => {}
         }
     }
 
-    /// Beginnings and ends that may lie on different threads and overlap: paired by category, id and name.
+    /// Beginnings and ends that may lie on different threads and overlap.
     fn asynchronous(&mut self, letter: u8, event: &Event<'_>) {
         let Some(time) = event.time.nanoseconds() else {
             self.counts.broken += 1;
             return;
         };
-        let id = event.id.bytes();
-        let place = [id, event.category.bytes(), event.name.bytes()].join(&0);
         if matches!(letter, b'b' | b'S') {
-            if self.asyncs.len() < MOST && place.len() < 4096 {
-                self.asyncs.entry(place).or_default().push(time);
-            } else {
-                self.counts.unclosed += 1;
-            }
-            return;
-        }
-        let begun = self.asyncs.get_mut(&place).and_then(Vec::pop);
-        if self.asyncs.get(&place).is_some_and(Vec::is_empty) {
-            self.asyncs.remove(&place);
-        }
-        let Some(start) = begun else {
+            let kept = self.pairs.begin(event, time, &mut self.budget);
+            self.counts.unclosed += u64::from(!kept);
+        } else if let Some(start) = self.pairs.end(event, &mut self.budget) {
+            let key = self.key(event);
+            self.pairs.add(key, time.saturating_sub(start).max(0).unsigned_abs());
+        } else {
             self.counts.unmatched_ends += 1;
-            return;
-        };
-        let key = self.key(event);
-        let total = self.async_totals.entry(key).or_default();
-        total.0 += 1;
-        total.1 = total.1.saturating_add(time.saturating_sub(start).max(0).unsigned_abs());
+        }
     }
 
     fn thread(&mut self, event: &Event<'_>) -> u32 {
@@ -197,33 +214,36 @@ impl Building {
         {
             return *index;
         }
+        if place.iter().map(|p| p.len()).sum::<usize>() > LONGEST_NUMBER {
+            return self.further_thread();
+        }
         let joined = place.join(&0);
         let index = match self.thread_ids.get(&joined) {
             Some(&index) => index,
-            None if self.threads.len() >= MOST || joined.len() > 4096 => self.further_thread(),
-            None => {
-                let index = self.threads.len() as u32;
+            // its numbers stand here and decoded
+            None if self.threads.len() < MOST && self.budget.take(2 * joined.len() + 2 * ENTRY) => {
+                let index = self.add_thread(event.pid.text().into_owned(), event.tid.text().into_owned());
                 self.thread_ids.insert(joined, index);
-                self.add_thread(event.pid.text().into_owned(), event.tid.text().into_owned());
                 index
             }
+            None => self.further_thread(),
         };
         self.last_thread = Some((place.map(<[u8]>::to_vec), index));
         index
     }
 
     fn further_thread(&mut self) -> u32 {
-        if let Some(&index) = self.thread_ids.get(FURTHER.as_bytes()) {
+        if let Some(index) = self.further_thread {
             return index;
         }
-        self.thread_ids.insert(FURTHER.into(), self.threads.len() as u32);
-        self.add_thread(FURTHER.into(), String::new());
-        self.threads.len() as u32 - 1
+        let index = self.add_thread(FURTHER.into(), String::new());
+        self.further_thread = Some(index);
+        index
     }
 
-    fn add_thread(&mut self, pid: String, tid: String) {
+    fn add_thread(&mut self, pid: String, tid: String) -> u32 {
         self.threads.push(Thread { pid, tid, ..Thread::default() });
-        self.open.push(Vec::new());
+        self.threads.len() as u32 - 1
     }
 
     fn key(&mut self, event: &Event<'_>) -> u32 {
@@ -237,7 +257,7 @@ impl Building {
             keys.push(key_of(event, loop_id));
             keys.len() as u32 - 1
         };
-        match self.key_ids.find_or_add(parts, new) {
+        match self.key_ids.find_or_add(parts, &mut self.budget, new) {
             Some(key) => key,
             None => {
                 let keys = &mut self.keys;
@@ -254,27 +274,22 @@ impl Building {
     /// # Errors
     /// Those of the temporary file.
     pub(super) fn finish(mut self) -> std::io::Result<Trace> {
-        let waiting = self.open.iter().map(Vec::len).chain(self.asyncs.values().map(Vec::len));
-        self.counts.unclosed += waiting.map(|n| n as u64).sum::<u64>();
+        self.counts.unclosed += self.waiting.len() as u64 + self.pairs.waiting();
+        drop(self.waiting);
         for thread in &mut self.threads {
-            thread.process = self.processes.get(&thread.pid).cloned();
+            let process = self.processes.get(&thread.pid);
+            thread.process = process.filter(|name| self.budget.take(name.len())).cloned();
         }
         self.counts.others =
             self.others.into_iter().map(|(letter, n)| (char::from(letter).to_string(), n)).collect();
         let instants = self.instants.into_iter().map(|(name, n)| (Raw::Text(&name).text().into_owned(), n));
-        let mut asyncs: Vec<Async> = self
-            .async_totals
-            .into_iter()
-            .map(|(key, (calls, total_ns))| Async { key, calls, total_ns })
-            .collect();
-        asyncs.sort_by_key(|a| (std::cmp::Reverse(a.total_ns), a.key));
         self.spans.sort()?;
         Ok(Trace {
             threads: self.threads,
             keys: self.keys,
             counts: self.counts,
             instants: instants.collect(),
-            asyncs,
+            asyncs: self.pairs.finish(),
             counters: self.counters.finish(),
             spans: self.spans,
         })
@@ -286,6 +301,14 @@ fn duration(event: &Event<'_>) -> Option<u64> {
     match event.duration {
         Raw::Nothing => Some(0),
         given => u64::try_from(given.nanoseconds()?).ok(),
+    }
+}
+
+/// A name that is only shown, cut where it is too long for that.
+fn label(name: &str) -> String {
+    match name.char_indices().nth(LONGEST_LABEL) {
+        Some((at, _)) => format!("{}…", &name[..at]),
+        None => name.to_owned(),
     }
 }
 

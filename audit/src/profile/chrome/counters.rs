@@ -4,11 +4,14 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
+use super::super::budget::{Budget, ENTRY};
 use super::event::Event;
 use super::scan::Raw;
 
 /// Distinct series that are told apart.
 const MOST: usize = 10_000;
+/// Longest process, name and series together that are told apart, bytes.
+const LONGEST: usize = 4096;
 
 /// The extremes of one counter.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -62,7 +65,7 @@ impl Counter {
 
 impl Counters {
     /// Every number among the arguments of a `C` event is a series.
-    pub(super) fn counter(&mut self, event: &Event<'_>) {
+    pub(super) fn counter(&mut self, event: &Event<'_>, budget: &mut Budget) {
         let mut name = event.name.text().into_owned();
         let id = event.id.text();
         if !id.is_empty() {
@@ -70,7 +73,7 @@ impl Counters {
         }
         event.arguments(|key, value| {
             if let Some(number) = value.number()
-                && let Some(index) = self.series(event, &name, key)
+                && let Some(index) = self.series(event, &name, key, budget)
             {
                 self.list[index].take_in(number, event.time.nanoseconds().unwrap_or(0));
             }
@@ -79,7 +82,7 @@ impl Counters {
     }
 
     /// The totals after an allocation, and its size.
-    pub(super) fn memory(&mut self, event: &Event<'_>) {
+    pub(super) fn memory(&mut self, event: &Event<'_>, budget: &mut Budget) {
         let (mut device, mut found) = ([Raw::Nothing; 2], [Raw::Nothing; 3]);
         let mut missing = 5;
         event.arguments(|key, value| {
@@ -103,7 +106,7 @@ impl Counters {
                 other => format!("[memory] device type {other} {}", device[1]),
             };
             let series = ["Total Allocated", "Total Reserved", "Bytes"]
-                .map(|s| self.series(event, &name, s.as_bytes()));
+                .map(|s| self.series(event, &name, s.as_bytes(), budget));
             self.last = Some(Last { place: place.map(<[u8]>::to_vec), series });
         }
         let series = self.last.as_ref().map_or([None; 3], |last| last.series);
@@ -115,13 +118,14 @@ impl Counters {
         }
     }
 
-    fn series(&mut self, event: &Event<'_>, name: &str, series: &[u8]) -> Option<usize> {
+    fn series(&mut self, event: &Event<'_>, name: &str, series: &[u8], budget: &mut Budget) -> Option<usize> {
         let pid = event.pid.text();
         let place = [pid.as_bytes(), b"\0", name.as_bytes(), b"\0", series].concat();
         if let Some(&index) = self.known.get(&place) {
             return Some(index);
         }
-        if self.list.len() >= MOST || place.len() > 4096 {
+        // twice, and three texts a second time while they are sorted
+        if self.list.len() >= MOST || place.len() > LONGEST || !budget.take(3 * place.len() + 2 * ENTRY) {
             return None;
         }
         let series = Raw::Text(series).text().into_owned();

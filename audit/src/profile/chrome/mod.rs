@@ -12,18 +12,22 @@ use std::path::{Path, PathBuf};
 mod building;
 mod counters;
 mod event;
+#[cfg(test)]
+mod hostile;
 mod input;
 mod names;
+mod pairs;
 mod reader;
 mod scan;
 mod spans;
 #[cfg(test)]
 mod tests;
 mod timeline;
+mod waiting;
 
 pub use counters::Counter;
 pub use spans::Span;
-pub use timeline::{Share, SpanTotal, Stack, Walk};
+pub use timeline::{Share, SpanTotal, Stack, Totals, Walk};
 
 /// What a trace file holds.
 #[derive(Debug, Default)]
@@ -70,6 +74,11 @@ pub struct Thread {
     pub extent: Extent,
 }
 
+/// Category of Python functions.
+pub const PYTHON_FUNCTION: &str = "python_function";
+/// Category of what `torch.profiler` writes about its own recording.
+pub const RECORDER: &str = "Trace";
+
 /// Where the spans of a thread lie on the trace's clock, nanoseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Extent {
@@ -77,6 +86,8 @@ pub struct Extent {
     pub spans: u64,
     /// Those of the category `python_function`.
     pub python: u64,
+    /// Those of the category [`RECORDER`].
+    pub recorder: u64,
     /// Earliest start.
     pub first_start_ns: i64,
     /// Latest start.
@@ -182,13 +193,14 @@ impl Trace {
 }
 
 impl Extent {
-    fn take_in(&mut self, start_ns: i64, end_ns: i64, python: bool) {
+    fn take_in(&mut self, start_ns: i64, end_ns: i64, category: &str) {
         if self.spans == 0 {
             (self.first_start_ns, self.last_start_ns) = (start_ns, start_ns);
             (self.first_end_ns, self.last_end_ns) = (end_ns, end_ns);
         }
         self.spans += 1;
-        self.python += u64::from(python);
+        self.python += u64::from(category == PYTHON_FUNCTION);
+        self.recorder += u64::from(category == RECORDER);
         self.first_start_ns = self.first_start_ns.min(start_ns);
         self.last_start_ns = self.last_start_ns.max(start_ns);
         self.first_end_ns = self.first_end_ns.min(end_ns);

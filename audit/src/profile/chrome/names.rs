@@ -3,40 +3,52 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
+use super::super::budget::{Budget, ENTRY};
+
 /// Distinct names that are told apart.
 const MOST: usize = 100_000;
-/// Bytes of all of them together.
-const MOST_TEXT: usize = 32 << 20;
+/// Names of one hash that are told apart: two of a hundred thousand hardly ever share one, unless somebody wants them to.
+const MOST_ALIKE: usize = 16;
+
+/// How tables are made whose keys are numbers.
+pub(super) type Hashing = BuildHasherDefault<Hashed>;
 
 /// The table.
 #[derive(Default)]
 pub(super) struct Names {
     /// By hash; names that collide take the next free one.
-    places: HashMap<u64, Known, BuildHasherDefault<Hashed>>,
-    text: usize,
+    places: HashMap<u64, Known, Hashing>,
 }
 
 /// A name and its number.
 type Known = (u32, [Box<[u8]>; 3]);
 
 impl Names {
-    /// The number of a name, which `new` gives where it is new; `None` when the table is full.
-    pub(super) fn find_or_add(&mut self, parts: [&[u8]; 3], new: impl FnOnce() -> u32) -> Option<u32> {
+    /// The number of a name, which `new` gives where it is new; `None` when there is no room for another.
+    pub(super) fn find_or_add(
+        &mut self,
+        parts: [&[u8]; 3],
+        budget: &mut Budget,
+        new: impl FnOnce() -> u32,
+    ) -> Option<u32> {
         let mut hash = hash(parts);
-        while let Some((number, known)) = self.places.get(&hash) {
+        for _ in 0..MOST_ALIKE {
+            let Some((number, known)) = self.places.get(&hash) else {
+                let length: usize = parts.iter().map(|p| p.len()).sum();
+                // here as it stands in the file, and decoded
+                if self.places.len() >= MOST || !budget.take(2 * length + 2 * ENTRY) {
+                    return None;
+                }
+                let number = new();
+                self.places.insert(hash, (number, parts.map(Into::into)));
+                return Some(number);
+            };
             if known.iter().zip(parts).all(|(a, b)| **a == *b) {
                 return Some(*number);
             }
             hash = hash.wrapping_add(1);
         }
-        let length: usize = parts.iter().map(|p| p.len()).sum();
-        if self.places.len() >= MOST || self.text + length > MOST_TEXT {
-            return None;
-        }
-        self.text += length;
-        let number = new();
-        self.places.insert(hash, (number, parts.map(Into::into)));
-        Some(number)
+        None
     }
 }
 
@@ -56,7 +68,7 @@ fn hash(parts: [&[u8]; 3]) -> u64 {
 
 /// For what is a hash already.
 #[derive(Default)]
-struct Hashed(u64);
+pub(super) struct Hashed(u64);
 
 impl Hasher for Hashed {
     fn finish(&self) -> u64 {
@@ -74,7 +86,7 @@ mod tests {
 
     #[test]
     fn names_are_told_apart_by_every_part() {
-        let mut names = Names::default();
+        let (mut names, mut budget) = (Names::default(), Budget::new(1 << 20));
         let mut next = 0..;
         let texts: Vec<String> = (0..50).map(|i| "x".repeat(i)).collect();
         let mut numbers = Vec::new();
@@ -82,7 +94,7 @@ mod tests {
             for a in &texts {
                 for b in ["", "b", "xxxxxxxxxxxxxxxxx"] {
                     let parts = [a.as_bytes(), b.as_bytes(), b""];
-                    numbers.push(names.find_or_add(parts, || next.next().unwrap()).unwrap());
+                    numbers.push(names.find_or_add(parts, &mut budget, || next.next().unwrap()).unwrap());
                 }
             }
         }

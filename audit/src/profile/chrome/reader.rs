@@ -8,7 +8,7 @@ use super::scan::{Fault, Raw};
 
 /// Reads a whole file; `None` when it starts like nothing that we know.
 pub(super) fn read(mut input: Input<'_>) -> std::io::Result<Option<Trace>> {
-    let mut reader = Reader { input: &mut input, building: Building::default(), last_good: 0 };
+    let mut reader = Reader { input: &mut input, building: Building::default(), last_good: 0, looked: 0 };
     reader.input.skip_blanks();
     match reader.input.peek() {
         None => reader.building.counts.cut = true,
@@ -29,7 +29,12 @@ struct Reader<'i, 's> {
     building: Building,
     /// Position behind the last thing that was understood.
     last_good: u64,
+    /// Bytes looked through for the ends of broken events.
+    looked: u64,
 }
+
+/// Bytes that may be looked through for the ends of broken events, whatever was read; beyond it as many as were read.
+const LOOKED: u64 = 1 << 20;
 
 impl Reader<'_, '_> {
     /// `{"traceEvents": [ … ], …}`; the other members may come before or after.
@@ -161,12 +166,16 @@ impl Reader<'_, '_> {
     /// the next place where an event starts. False when there is none.
     fn recover(&mut self, fault: Fault) -> bool {
         if fault == Fault::Bad {
-            match bracketed(self.input.bytes(), self.input.at) {
-                Some(end) if self.may_follow(end) => {
-                    self.input.at = end;
-                    return true;
-                }
-                _ => {}
+            // as far as it pays: brackets that never close must not be looked for through the file again and again
+            let far = (LOOKED + self.input.position()).saturating_sub(self.looked);
+            let window = &self.input.bytes()[self.input.at..];
+            let (looked, end) = bracketed(&window[..window.len().min(usize::try_from(far).unwrap_or(0))]);
+            self.looked += looked as u64;
+            if let Some(end) = end.map(|end| self.input.at + end)
+                && self.may_follow(end)
+            {
+                self.input.at = end;
+                return true;
             }
         }
         self.input.at += 1;
@@ -209,32 +218,28 @@ impl Reader<'_, '_> {
     }
 }
 
-/// Behind the structure that starts at `at`, by counting brackets outside of strings; `None` when it does not end, or when
-/// a bracket closes another kind.
-fn bracketed(bytes: &[u8], at: usize) -> Option<usize> {
-    let (mut open, mut at) = (Vec::new(), at);
-    loop {
-        let byte = *bytes.get(at)?;
+/// How far it looked for the end of the structure that `bytes` start with, by counting brackets outside of strings, and the
+/// place behind it; `None` when it does not end, or when a bracket closes another kind.
+fn bracketed(bytes: &[u8]) -> (usize, Option<usize>) {
+    let (mut open, mut at, mut in_text) = (Vec::new(), 0, false);
+    while let Some(&byte) = bytes.get(at) {
         at += 1;
         match byte {
-            b'"' => loop {
-                match *bytes.get(at)? {
-                    b'"' => break at += 1,
-                    b'\\' => at += 2,
-                    _ => at += 1,
-                }
-            },
+            b'"' => in_text = !in_text,
+            b'\\' if in_text => at += 1,
+            _ if in_text => {}
             b'{' => open.push(b'}'),
             b'[' => open.push(b']'),
             b'}' | b']' => {
                 if open.pop() != Some(byte) {
-                    return None;
+                    return (at, None);
                 }
                 if open.is_empty() {
-                    return Some(at);
+                    return (at, Some(at));
                 }
             }
             _ => {}
         }
     }
+    (bytes.len(), None)
 }

@@ -4,7 +4,7 @@
 //! where spans overlap without one holding the other. Every step costs the same however many spans are open.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap};
 
 use super::{Key, Span, Trace};
 
@@ -15,8 +15,8 @@ pub struct SpanTotal {
     pub key: u32,
     /// Spans.
     pub calls: u64,
-    /// By index into [`Trace::threads`].
-    pub threads: BTreeMap<u32, Share>,
+    /// By index into [`Trace::threads`], in its order.
+    pub threads: Vec<(u32, Share)>,
 }
 
 /// Time on one thread, nanoseconds.
@@ -40,7 +40,7 @@ impl SpanTotal {
     /// Over all threads.
     #[must_use]
     pub fn total(&self) -> Share {
-        self.threads.values().fold(Share::default(), |sum, one| sum.and(*one))
+        self.threads.iter().fold(Share::default(), |sum, (_, one)| sum.and(*one))
     }
 }
 
@@ -63,6 +63,15 @@ impl Share {
     }
 }
 
+/// Sums over all spans of a trace.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// In the order of [`Trace::keys`].
+    pub of_keys: Vec<SpanTotal>,
+    /// Spans that are in no sum: too many were open at once, or too many names are on too many threads.
+    pub left_out: u64,
+}
+
 /// Who goes along a trace, thread by thread and in order of time.
 pub trait Walk {
     /// A thread begins; nothing is open.
@@ -78,13 +87,14 @@ pub trait Walk {
 /// What is open, by ticket. Taking one out of the middle costs no more than taking the last.
 #[derive(Debug)]
 pub struct Stack<T> {
-    /// `None`: closed already.
+    /// `None`: closed already. At most half of them, and never the last.
     open: Vec<(u64, Option<T>)>,
+    closed: usize,
 }
 
 impl<T> Default for Stack<T> {
     fn default() -> Self {
-        Stack { open: Vec::new() }
+        Stack { open: Vec::new(), closed: 0 }
     }
 }
 
@@ -97,16 +107,29 @@ impl<T> Stack<T> {
     /// Closes one.
     pub fn remove(&mut self, ticket: u64) -> Option<T> {
         let at = self.open.binary_search_by_key(&ticket, |(t, _)| *t).ok()?;
-        let what = self.open[at].1.take();
+        let what = self.open[at].1.take()?;
+        self.closed += 1;
         while let Some((_, None)) = self.open.last() {
             self.open.pop();
+            self.closed -= 1;
         }
-        what
+        // seldom enough: it takes as many steps as were closed since the last time
+        if self.closed > self.open.len() / 2 {
+            self.open.retain(|(_, what)| what.is_some());
+            self.closed = 0;
+        }
+        Some(what)
     }
 
     /// The latest that is open.
     pub fn last_mut(&mut self) -> Option<&mut T> {
         self.open.last_mut().and_then(|(_, what)| what.as_mut())
+    }
+
+    /// How many are open.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.open.len() - self.closed
     }
 
     /// Nothing is open.
@@ -117,12 +140,12 @@ impl<T> Stack<T> {
 }
 
 impl Trace {
-    /// Leads `along` through the trace.
+    /// Leads `along` through the trace. Returns how many spans were left out because [`MOST_OPEN`] were open on their thread.
     ///
     /// # Errors
     /// Those of the temporary file that holds the spans of a large trace.
-    pub fn walk(&self, along: &mut impl Walk) -> std::io::Result<()> {
-        let mut now = Now::default();
+    pub fn walk(&self, along: &mut impl Walk) -> std::io::Result<u64> {
+        let (mut now, mut left_out) = (Now::default(), 0);
         self.spans.each(|span| {
             if now.thread != Some(span.thread) {
                 now.until(i64::MAX, along);
@@ -130,6 +153,10 @@ impl Trace {
                 along.thread(span.thread);
             }
             now.until(span.start_ns, along);
+            if now.open.len() == MOST_OPEN {
+                left_out += 1;
+                return;
+            }
             now.ticket += 1;
             along.open(now.ticket, span);
             if span.duration_ns == 0 {
@@ -140,14 +167,14 @@ impl Trace {
             }
         })?;
         now.until(i64::MAX, along);
-        Ok(())
+        Ok(left_out)
     }
 
-    /// Call count, inclusive and self time of every key, per thread; in the order of [`Trace::keys`].
+    /// Call count, inclusive and self time of every key, per thread.
     ///
     /// # Errors
     /// As [`Trace::walk`].
-    pub fn totals(&self) -> std::io::Result<Vec<SpanTotal>> {
+    pub fn totals(&self) -> std::io::Result<Totals> {
         let mut categories: HashMap<&str, usize> = HashMap::new();
         let of_key: Vec<usize> = self.keys.iter().map(|key| category_of(&mut categories, key)).collect();
         let total = |key: usize| SpanTotal { key: key as u32, ..SpanTotal::default() };
@@ -158,12 +185,16 @@ impl Trace {
             of_key,
             ..Sums::default()
         };
-        self.walk(&mut sums)?;
+        let left_out = self.walk(&mut sums)?;
         sums.leave();
-        Ok(sums.totals)
+        Ok(Totals { of_keys: sums.totals, left_out: left_out + sums.left_out })
     }
 }
 
+/// Spans that are followed at once; a recorder's are nested as its program's calls are, some dozens.
+const MOST_OPEN: usize = 1 << 18;
+/// Pairs of key and thread that have sums of their own.
+const MOST_SHARES: usize = 1 << 19;
 /// Categories with a self time of their own; the rest shares one.
 const MOST_CATEGORIES: usize = 64;
 
@@ -221,6 +252,8 @@ struct Sums {
     by_category: Vec<Stack<u32>>,
     categories_open: Vec<usize>,
     totals: Vec<SpanTotal>,
+    shares: usize,
+    left_out: u64,
     thread: u32,
     /// Covered time of all threads so far.
     clock: u64,
@@ -245,9 +278,14 @@ impl Sums {
     fn leave(&mut self) {
         for key in self.touched.drain(..) {
             let running = std::mem::take(&mut self.running[key as usize]);
+            if self.shares == MOST_SHARES {
+                self.left_out += running.share.calls;
+                continue;
+            }
+            self.shares += 1;
             let total = &mut self.totals[key as usize];
             total.calls += running.share.calls;
-            total.threads.insert(self.thread, running.share);
+            total.threads.push((self.thread, running.share));
         }
     }
 }
