@@ -275,6 +275,9 @@ fn objection(row: &HotLoop, found: &Loop, vectors: &Vectors) -> Option<String> {
     let verb = found.function.rsplit("::").next().unwrap_or("").split('_').next().unwrap_or("");
     let part = found.module.split('/').find(|part| IO_MODULES.contains(&part.trim_end_matches(".rs")));
     match found.status {
+        _ if row.self_pct < LEAST_PCT && row.time_pct < LEAST_PCT => {
+            Some(format!("below {LEAST_PCT} % with all that is inside it: {}", row.notes))
+        }
         _ if row.self_pct < LEAST_PCT => {
             Some(format!("own time below {LEAST_PCT} %: what it takes is in the loops inside it"))
         }
@@ -301,12 +304,8 @@ fn narrower(found: &Loop, vectors: &Vectors) -> bool {
 /// The inventory with the statuses and priorities that follow once the profile is known (`evidence/rules.rs`).
 pub(crate) fn warmed(hot: &HotLoops, inventory: &Inventory, register_bits: u32) -> Inventory {
     let mut warm = inventory.clone();
-    for row in hot.rows.iter().filter(|r| r.source == hot.primary) {
-        if let Some(one) = warm.loops.iter_mut().find(|l| l.loop_id == row.loop_id) {
-            (one.status, one.evidence) = rules::with_heat(one, row.self_pct, row.time_pct, register_bits);
-            one.priority = Some(rules::priority(row.self_pct));
-        }
-    }
+    let heat = hot.heat();
+    warm.loops.iter_mut().for_each(|one| heat.warm(one, register_bits));
     warm
 }
 

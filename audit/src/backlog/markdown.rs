@@ -1,6 +1,6 @@
 //! `backlog.md`: the backlog for someone who did not run it.
 
-use super::{Backlog, Candidate, FORMULA};
+use super::{Backlog, Candidate, FORMULA, LEAST_PCT};
 use crate::inventory::cell;
 use std::fmt::{Arguments, Write};
 
@@ -28,6 +28,8 @@ impl Backlog {
     /// The first candidate in one sentence.
     #[must_use]
     pub fn headline(&self) -> String {
+        // rows below 1 % are in the table for the sake of a GPU
+        let hot = self.not_proposed.iter().filter(|n| n.inclusive_pct >= LEAST_PCT).count();
         match self.candidates.first() {
             None => {
                 "No hot loop is a candidate for vector code; the reasons stand with each loop.".to_string()
@@ -35,7 +37,7 @@ impl Backlog {
             Some(best) => format!(
                 "{} of {}; first `{}`: {:.1} % of the render's thread time, gain {} if it becomes {:.1} times as fast ({})",
                 plural(self.candidates.len(), "candidate"),
-                plural(self.candidates.len() + self.not_proposed.len(), "hot loop"),
+                plural(self.candidates.len() + hot, "hot loop"),
                 best.loop_id,
                 best.self_pct,
                 gain(best),

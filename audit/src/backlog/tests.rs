@@ -270,3 +270,18 @@ fn odd_profiles() {
     assert_eq!(exact.candidates[0].gain_interval, None);
     assert!(exact.share_meaning.contains("no interval"));
 }
+
+#[test]
+fn a_loop_without_a_row_is_listed_as_safe() {
+    let mut d = drawn(&TYPICAL);
+    let cold = |d: &Drawn| {
+        let backlog = build(&d.hot, &d.inventory, &d.tests, &context());
+        let group = backlog.safe.into_iter().find(|s| s.rule.starts_with("cold by measurement: no row"));
+        group.map(|g| g.loops).unwrap_or_default()
+    };
+    assert!(cold(&d).is_empty(), "no row lies in that package");
+    d.hot.rows[1].module = "sim/src/engine.rs".into();
+    assert_eq!(cold(&d), ["sim/src/engine.rs::more#1"]);
+    let page = build(&d.hot, &d.inventory, &d.tests, &context()).markdown();
+    assert!(page.contains("cold by measurement: no row in the profile, so below 1 %"), "{page}");
+}

@@ -179,7 +179,7 @@ impl Code {
         let how = instances.iter().find_map(|i| i.how);
         let mut examples: Vec<Instance> = Vec::new();
         for one in &instances {
-            let kind = |e: &Instance| e.state == one.state && e.bits == one.bits;
+            let kind = |e: &Instance| (e.state, e.bits, e.registers) == (one.state, one.bits, one.registers);
             if examples.len() < EXAMPLES && !examples.iter().any(kind) {
                 examples.push(one.clone());
             }
@@ -221,5 +221,14 @@ impl Code {
     #[must_use]
     pub fn state_on(&self, bits: u32) -> CodeState {
         self.levels.iter().find(|(level, _)| *level <= bits).map_or(self.state, |(_, state)| *state)
+    }
+
+    /// An instance that such a processor runs, as far as one is among the examples, of these the one with most arithmetic.
+    #[must_use]
+    pub fn instance_on(&self, bits: u32) -> Option<&Instance> {
+        let level = self.levels.iter().map(|(level, _)| *level).find(|level| *level <= bits);
+        let most =
+            |chosen: &dyn Fn(&&Instance) -> bool| self.examples.iter().filter(chosen).max_by_key(|e| e.flops);
+        most(&|e| e.registers == level).or_else(|| most(&|_| true))
     }
 }

@@ -2,12 +2,14 @@
 //!
 //! 1. A person's word (`loops.toml`) wins; it is shown with its name and reason.
 //! 2. What needs no work by the kind of its source (tests, build scripts, loops that run once) is `safe`.
-//! 3. `vectorized`: the compiler's evidence shows vector code in every instance that has code.
+//! 3. `vectorized`: the compiler's evidence shows vector code in every instance that has code; of a loop that was compiled for
+//!    several instruction sets, in those that this processor's choice runs.
 //! 4. With heat, that is a measured self share: under 1 % a loop is `safe` (cold by measurement); from 1 % on it is `todo`
 //!    when the evidence says scalar or partly vector, and `uncertain` when the instances differ or there is no evidence.
 //!    A loop of Python is `todo`: the interpreter makes no vector code, and where something like Numba compiles the function,
 //!    no profile of Python sees the loop.
-//!    A loop that was compiled for several instruction sets is judged by the instances that this processor's choice runs.
+//!    A loop without a row is cold when the profile is one of its program and its source sees every loop
+//!    (`hot_loops/heat.rs`).
 //!    A loop whose own time is small only because the loops inside it have it is not cold: its inclusive share counts.
 //! 5. Without heat everything else is `uncertain`; the evidence text says what is known.
 
@@ -36,7 +38,7 @@ pub fn priority(self_pct: f64) -> Priority {
     }
 }
 
-/// Status and evidence of a loop from its code alone.
+/// Status and evidence of a loop from its code alone, on any processor; [`on_processor`] chooses.
 #[must_use]
 pub fn from_code(code: &Code) -> (Status, String) {
     let text = describe(code);
@@ -55,15 +57,10 @@ const INSIDE: &str = "its time is in the loops inside it: ";
 /// profile made of the loop does not count.
 #[must_use]
 pub fn with_heat(found: &Loop, self_pct: f64, inclusive_pct: f64, register_bits: u32) -> (Status, String) {
-    let heated = found.evidence.starts_with(COLD) || found.evidence.starts_with(INSIDE);
-    let known = match found.evidence.split_once("; ") {
-        Some((_, rest)) if heated => rest,
-        _ => &found.evidence,
+    let (before, known) = match without_heat(found, register_bits) {
+        Ok(settled) => return settled,
+        Err(open) => open,
     };
-    let before = if heated && found.status == Status::Safe { Status::Uncertain } else { found.status };
-    if found.person.is_some() || matches!(before, Status::Safe | Status::Vectorized) {
-        return (found.status, found.evidence.clone());
-    }
     if self_pct.is_nan() || inclusive_pct.is_nan() {
         return (before, known.to_owned());
     }
@@ -77,11 +74,55 @@ pub fn with_heat(found: &Loop, self_pct: f64, inclusive_pct: f64, register_bits:
     }
     let status = match found.code.as_ref().map(|code| code.state_on(register_bits)) {
         Some(CodeState::Scalar | CodeState::Partial) => Status::Todo,
-        Some(CodeState::Vector) => Status::Vectorized,
         None if before == Status::Todo || found.language == Language::Python => Status::Todo,
         _ => Status::Uncertain,
     };
     (status, known.to_owned())
+}
+
+/// The same of a loop that has no row in a profile that would have shown it from `threshold_pct` inclusive on.
+#[must_use]
+pub fn without_row(found: &Loop, threshold_pct: f64, register_bits: u32) -> (Status, String) {
+    without_heat(found, register_bits).unwrap_or_else(|(_, known)| {
+        let why = format!("no row in the profile, so below {threshold_pct} % with all that is inside it");
+        (Status::Safe, format!("{COLD}{why}; {known}"))
+    })
+}
+
+/// What no heat can change; else the status before any heat, and the evidence without what an earlier profile said.
+fn without_heat(found: &Loop, register_bits: u32) -> Result<(Status, String), (Status, &str)> {
+    let heated = found.evidence.starts_with(COLD) || found.evidence.starts_with(INSIDE);
+    let known = match found.evidence.split_once("; ") {
+        Some((_, rest)) if heated => rest,
+        _ => &found.evidence,
+    };
+    let before = if heated && found.status == Status::Safe { Status::Uncertain } else { found.status };
+    if found.person.is_some() || matches!(before, Status::Safe | Status::Vectorized) {
+        return Ok((found.status, found.evidence.clone()));
+    }
+    if runs_vectors(found, register_bits) {
+        return Ok((Status::Vectorized, known.to_owned()));
+    }
+    Err((before, known))
+}
+
+/// Whether a loop is in no build that users run, or runs once: by the kind of its source, or because it has no code.
+pub(crate) fn never_runs(found: &Loop) -> bool {
+    let by_kind = found.status == Status::Safe && found.person.is_none() && !found.evidence.starts_with(COLD);
+    by_kind || found.evidence.contains(NO_CODE)
+}
+
+/// Whether what this processor's choice of instruction set runs is vector code.
+fn runs_vectors(found: &Loop, register_bits: u32) -> bool {
+    found.code.as_ref().is_some_and(|code| code.state_on(register_bits) == CodeState::Vector)
+}
+
+/// The status of a loop that has evidence and no heat on a processor with such registers: of a loop that was compiled for
+/// several instruction sets, the one that runs there counts.
+pub fn on_processor(found: &mut Loop, register_bits: u32) {
+    if found.status == Status::Uncertain && found.person.is_none() && runs_vectors(found, register_bits) {
+        found.status = Status::Vectorized;
+    }
 }
 
 /// Whether a loop runs as vector code on a processor with such registers: a person's word, else what the compiler's evidence
@@ -209,6 +250,22 @@ mod tests {
         // this processor has registers of 256 bits: what runs here is known
         assert_eq!(with(&[(512, Scalar), (256, Vector), (128, Scalar)], 5.0), Status::Vectorized);
         assert_eq!(with(&[(512, Vector), (256, Scalar), (128, Vector)], 5.0), Status::Todo);
+        assert_eq!(with(&[(512, Scalar), (256, Vector)], 0.1), Status::Vectorized, "heat changes no vectors");
+        let mut chosen = plain.clone();
+        chosen.code = Some(code(&[(512, Scalar), (256, Vector), (128, Scalar)]));
+        let run = |bits| chosen.code.as_ref().unwrap().instance_on(bits).unwrap().function.clone();
+        assert_eq!((run(512).as_str(), run(256).as_str(), run(128).as_str()), ("f512", "f256", "f128"));
+        on_processor(&mut chosen, 512);
+        assert_eq!((chosen.status, vectorized(&chosen, 512)), (Status::Uncertain, Some(false)));
+        on_processor(&mut chosen, 256);
+        assert_eq!(
+            (chosen.status, vectorized(&chosen, 256)),
+            (Status::Vectorized, Some(true)),
+            "rule and row are one"
+        );
+        let (status, why) = without_row(&plain, 1.0, 256);
+        assert_eq!(status, Status::Safe);
+        assert!(why.starts_with("cold by measurement: no row in the profile, so below 1 %"), "{why}");
         let mut driver = plain.clone();
         driver.code = Some(code(&[(128, Scalar)]));
         assert_eq!(with_heat(&driver, 0.2, 80.0, 256).0, Status::Uncertain, "its inner loops are hot");

@@ -19,6 +19,8 @@ use crate::profile::symbols::SymbolsError;
 
 mod counted;
 mod exact;
+mod gpu;
+mod heat;
 pub(crate) mod interval;
 mod perf;
 mod places;
@@ -292,7 +294,8 @@ pub fn build(inputs: Inputs<'_>) -> Result<HotLoops, HotLoopsError> {
     let primary = sources.first().ok_or(HotLoopsError::NoSource)?.summary.name.clone();
     let counts = inputs.others.counts.map(|path| exact(path, inputs.inventory)).transpose();
     let counts = counts.map_err(HotLoopsError::Counts)?.unwrap_or_default();
-    let mut rows = rows::rows(&mut sources, inputs.inventory, inputs.threshold_pct, inputs.register_bits);
+    let mut rows =
+        rows::rows(&mut sources, inputs.inventory, inputs.threshold_pct, &counts, inputs.register_bits);
     for row in &mut rows {
         let Some(known) = counts.get(&row.loop_id) else { continue };
         row.trip_count = known.trips;

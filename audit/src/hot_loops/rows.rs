@@ -1,24 +1,18 @@
 //! From measured times to the rows of the table: shares, intervals, threshold, notes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use super::{BELOW, HotLoop, Measured, Time, UNMATCHED, interval};
+use super::heat::{self, Covered};
+use super::{BELOW, Exact, HotLoop, Measured, Time, UNMATCHED, gpu, interval};
 use crate::evidence::rules;
 use crate::inventory::{Inventory, Loop, LoopKind};
 
-/// Percentage points by which two sources may differ before a row says so.
+/// Percentage points by which two sources may differ before a row says so: what they see of a program differs by that much
+/// (whole program or render phase, instructions or time). Nothing is said, either, as long as their intervals touch.
 const DISAGREEMENT_PCT: f64 = 3.0;
 
 /// The stack of a worker that stole a job does not lead back to the chain that made the job.
 const STOLEN: &str = "work stolen by other threads counts here only if the closure stands in the chain";
-
-/// Inclusive share from which a loop counts as the one that repeats everything else.
-const MOST_OF_THE_TIME_PCT: f64 = 50.0;
-/// Rows under the threshold that are listed for the sake of a GPU.
-const MOST_ON_GPU: usize = 5;
-/// Their note.
-const ON_GPU: &str =
-    "below the threshold here, but repeated inside a loop with most of the time: may matter on a GPU";
 
 /// All rows, source by source. Also writes the two shares in parentheses into each summary.
 /// Statuses and priorities follow from the primary source's shares where it saw the loop, else from the row's own.
@@ -26,12 +20,14 @@ pub(super) fn rows(
     sources: &mut [Measured],
     inventory: &Inventory,
     threshold_pct: f64,
+    counts: &BTreeMap<String, Exact>,
     register_bits: u32,
 ) -> Vec<HotLoop> {
     let calls: HashMap<usize, u64> = sources.iter().flat_map(|s| &s.calls).map(|(&i, &n)| (i, n)).collect();
     let mut all = Vec::new();
     for at in 0..sources.len() {
-        let (below, mut rows) = listed(sources, at, inventory, &calls, (threshold_pct, register_bits));
+        let (below, mut rows) =
+            listed(sources, at, inventory, (&calls, counts), (threshold_pct, register_bits));
         rows.sort_by(|a, b| {
             b.self_pct
                 .total_cmp(&a.self_pct)
@@ -57,35 +53,38 @@ fn listed(
     sources: &[Measured],
     at: usize,
     inventory: &Inventory,
-    calls: &HashMap<usize, u64>,
+    (calls, counts): (&HashMap<usize, u64>, &BTreeMap<String, Exact>),
     (threshold_pct, register_bits): (f64, u32),
 ) -> (f64, Vec<HotLoop>) {
     let source = &sources[at];
-    let on_gpu = repeated_in_hot(source, threshold_pct);
+    let on_gpu = gpu::flagged(source, inventory, counts, threshold_pct);
+    let primary = &sources[0];
+    let hot = primary.loops.iter().filter(|(_, t)| percent(t.inclusive, primary.total) >= threshold_pct);
+    let covered = Covered::by(threshold_pct, hot.map(|(&i, _)| inventory.loops[i].module.as_str()));
+    let unseen = on_gpu.keys().filter(|i| !source.loops.contains_key(i)).map(|&i| (i, Time::default()));
     let (mut below, mut rows) = (0.0, Vec::new());
-    for (&index, &time) in &source.loops {
+    for (index, time) in source.loops.iter().map(|(&i, &t)| (i, t)).chain(unseen) {
         let one = &inventory.loops[index];
-        let time_pct = percent(time.inclusive, source.total);
-        let gpu = (time_pct < threshold_pct).then(|| on_gpu.contains(&index));
-        if gpu == Some(false) {
+        let gpu = on_gpu.get(&index);
+        if percent(time.inclusive, source.total) < threshold_pct && gpu.is_none() {
             below += time.own;
             continue;
         }
         let mut row = row(one, time, source, calls.get(&index).copied());
-        let heat = sources.iter().find_map(|s| heat(s, index)).unwrap_or((row.self_pct, row.time_pct));
-        let (status, evidence) = rules::with_heat(one, heat.0, heat.1, register_bits);
+        let cold = covered.cold(&primary.summary.name, one).then_some((0.0, 0.0));
+        let heat = share(primary, index).or(cold).or_else(|| sources.iter().find_map(|s| share(s, index)));
+        let (own, whole) = heat.unwrap_or((row.self_pct, row.time_pct));
+        let (status, evidence) = rules::with_heat(one, own, whole, register_bits);
         row.status = Some(status);
         row.evidence = evidence;
-        row.priority = Some(rules::priority(heat.0));
+        row.priority = Some(rules::priority(own));
         row.vectorized = rules::vectorized(one, register_bits);
         let others = sources.iter().enumerate().filter(|(i, _)| *i != at).map(|(_, other)| other);
-        let mut remarks = notes(&row, threshold_pct, others.filter_map(|other| compared(other, index)));
+        let mut remarks = notes(&row, threshold_pct, others.filter_map(|other| compared(other, index, one)));
         if one.kind == LoopKind::Rayon && source.summary.samples.is_some() {
             remarks.push(STOLEN.to_owned());
         }
-        if gpu == Some(true) {
-            remarks.push(ON_GPU.to_owned());
-        }
+        remarks.extend(gpu.cloned());
         remarks.extend(source.remarks.get(&index).cloned());
         if let Some(person) = &one.person {
             remarks.push(format!(
@@ -101,20 +100,6 @@ fn listed(
         rows.push(row);
     }
     (below, rows)
-}
-
-/// Loops under the threshold that run inside a loop with most of the time (the one over pixels): the hottest few.
-fn repeated_in_hot(source: &Measured, threshold_pct: f64) -> Vec<usize> {
-    let pct = |index: &usize| source.loops.get(index).map_or(0.0, |t| percent(t.inclusive, source.total));
-    let mut found: Vec<usize> = Vec::new();
-    for loops in source.stacks.keys() {
-        let Some(hot) = loops.iter().rposition(|l| pct(l) >= MOST_OF_THE_TIME_PCT) else { continue };
-        found.extend(loops[..hot].iter().filter(|l| pct(l) < threshold_pct));
-    }
-    found.sort_by(|a, b| pct(b).total_cmp(&pct(a)).then(a.cmp(b)));
-    found.dedup();
-    found.truncate(MOST_ON_GPU);
-    found
 }
 
 fn row(one: &Loop, time: Time, source: &Measured, call_count: Option<u64>) -> HotLoop {
@@ -183,18 +168,36 @@ fn in_units(amount: f64, source: &Measured) -> (Option<f64>, Option<u64>) {
 }
 
 /// Self and inclusive share of a loop in a source that saw it, percent.
-fn heat(source: &Measured, index: usize) -> Option<(f64, f64)> {
+fn share(source: &Measured, index: usize) -> Option<(f64, f64)> {
     let time = source.loops.get(&index)?;
     Some((percent(time.own, source.total), percent(time.inclusive, source.total)))
 }
 
-/// Another source's name and inclusive share of a loop, if it knows the loop.
-fn compared(other: &Measured, index: usize) -> Option<(&str, f64)> {
-    let time = other.loops.get(&index)?;
-    Some((&other.summary.name, percent(time.inclusive, other.total)))
+/// Another source's name, its inclusive share of a loop and the interval of that, percent; of a loop that it did not see 0,
+/// where it sees every loop.
+fn compared<'s>(other: &'s Measured, index: usize, one: &Loop) -> Option<(&'s str, f64, (f64, f64))> {
+    let name = &other.summary.name;
+    let time = match other.loops.get(&index) {
+        Some(time) => *time,
+        None if heat::sees_every_loop(name, one.language) && other.total > 0.0 => Time::default(),
+        None => return None,
+    };
+    let share = (time.inclusive / other.total).min(1.0);
+    let bounds =
+        other.summary.samples.and_then(|n| interval::wilson(share, n as f64)).unwrap_or((share, share));
+    Some((name, 100.0 * share, (100.0 * bounds.0, 100.0 * bounds.1)))
 }
 
-fn notes<'a>(row: &HotLoop, threshold_pct: f64, others: impl Iterator<Item = (&'a str, f64)>) -> Vec<String> {
+/// Whether two shares differ by more than sources may. Small ones may differ by half of the larger.
+fn differ(a: f64, b: f64) -> bool {
+    (a - b).abs() > DISAGREEMENT_PCT.min(a.max(b) / 2.0)
+}
+
+fn notes<'a>(
+    row: &HotLoop,
+    threshold_pct: f64,
+    others: impl Iterator<Item = (&'a str, f64, (f64, f64))>,
+) -> Vec<String> {
     let mut notes = Vec::new();
     if let (Some(low), Some(high)) = (row.ci_low, row.ci_high)
         && low < threshold_pct
@@ -202,15 +205,16 @@ fn notes<'a>(row: &HotLoop, threshold_pct: f64, others: impl Iterator<Item = (&'
     {
         notes.push(format!("interval straddles the {threshold_pct} % threshold"));
     }
-    for (name, pct) in others {
-        let outside = row.ci_low.is_none_or(|low| pct < low) || row.ci_high.is_none_or(|high| pct > high);
-        if (pct - row.time_pct).abs() > DISAGREEMENT_PCT && outside {
+    for (name, pct, (low, high)) in others {
+        let above = row.ci_low.unwrap_or(row.time_pct) > high;
+        let below = row.ci_high.unwrap_or(row.time_pct) < low;
+        if differ(pct, row.time_pct) && (above || below) {
             notes.push(format!("{name} disagree: {pct:.1} %"));
         }
     }
     notes
 }
 
-fn percent(part: f64, whole: f64) -> f64 {
+pub(super) fn percent(part: f64, whole: f64) -> f64 {
     if whole > 0.0 { 100.0 * part / whole } else { 0.0 }
 }

@@ -1,5 +1,6 @@
 //! Joins drawn by hand: what the sources say is written down, so every number in the rows is known.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use proptest::prelude::*;
@@ -202,7 +203,7 @@ fn measured(name: &str, inclusive_pct: f64, samples: Option<u64>) -> Measured {
 }
 
 fn notes_of(sources: &mut [Measured]) -> Vec<String> {
-    let rows = rows::rows(sources, &inventory(), 1.0, 256);
+    let rows = rows::rows(sources, &inventory(), 1.0, &BTreeMap::new(), 256);
     rows.into_iter().filter(|r| r.loop_id == "a.rs::f#1").map(|r| r.notes).collect()
 }
 
@@ -223,7 +224,7 @@ fn a_cold_loop_inside_the_hottest_is_listed_for_gpus() {
     source.loops.insert(2, Time { inclusive: 0.4, own: 0.4 });
     source.stacks = HashMap::from([(vec![1, 0], 0.5), (vec![0], 79.5), (vec![2], 0.4)]);
     source.unmatched = 19.6;
-    let rows = rows::rows(&mut [source], &inventory(), 1.0, 256);
+    let rows = rows::rows(&mut [source], &inventory(), 1.0, &BTreeMap::new(), 256);
     let of = |id: &str| rows.iter().find(|r| r.loop_id == id);
     assert!(of("a.rs::f#2").unwrap().notes.contains("may matter on a GPU"));
     assert!(of("a.rs::f#3").is_none(), "not inside the hot loop");
@@ -239,6 +240,66 @@ fn sources_that_disagree_are_named_on_both_sides() {
     assert_eq!(notes, ["", ""]);
     let notes = notes_of(&mut [measured(SAMPLES, 40.0, Some(20)), measured(SPANS, 50.0, None)]);
     assert_eq!(notes[0], "", "within the interval of few samples");
+    // small shares are compared by their intervals
+    let notes = notes_of(&mut [measured(SAMPLES, 3.9, Some(10_000)), measured(CALLGRIND, 1.0, None)]);
+    assert_eq!(notes, ["callgrind disagree: 1.0 %", "samples disagree: 3.9 %"]);
+    let notes = notes_of(&mut [measured(SAMPLES, 3.9, Some(30)), measured(CALLGRIND, 1.0, None)]);
+    assert!(!notes[0].contains("disagree"), "{notes:?}");
+    let notes = notes_of(&mut [measured(SAMPLES, 2.4, Some(100_000)), measured(CALLGRIND, 1.6, None)]);
+    assert_eq!(notes, ["", ""], "two thirds are no disagreement");
+}
+
+#[test]
+fn a_loop_that_another_source_never_saw_is_a_disagreement() {
+    let unseen = |name: &str, samples| {
+        let mut source = measured(name, 50.0, samples);
+        let time = source.loops.remove(&0).unwrap();
+        source.loops.insert(1, time);
+        source
+    };
+    let notes = notes_of(&mut [unseen(PERF, Some(1000)), measured(CALLGRIND, 71.0, None)]);
+    assert_eq!(notes, ["perf disagree: 0.0 %"]);
+    let notes = notes_of(&mut [unseen(SPANS, None), measured(CALLGRIND, 71.0, None)]);
+    assert_eq!(notes, [""], "spans see only what was marked");
+    // one answer everywhere: by the primary source, which covers the package
+    let mut sources = [unseen(PERF, Some(1000)), measured(CALLGRIND, 71.0, None)];
+    let mut listed = inventory();
+    listed.loops[0].status = Status::Uncertain;
+    let rows = rows::rows(&mut sources, &listed, 1.0, &BTreeMap::new(), 256);
+    let row = rows.iter().find(|r| r.loop_id == "a.rs::f#1").unwrap();
+    assert_eq!(row.status, Some(Status::Safe), "{row:?}");
+}
+
+#[test]
+fn a_fast_loop_that_is_never_sampled_is_flagged_by_where_it_stands() {
+    let mut listed = inventory();
+    listed.loops[1].trip_count_hint = Some("n".into());
+    listed.loops[2].trip_count_hint = Some("4".into());
+    let mut source = measured(SAMPLES, 80.0, Some(100_000));
+    source.stacks = HashMap::from([(vec![0], 80.0)]);
+    let mut counts = BTreeMap::new();
+    let rows = rows::rows(&mut [source], &listed, 1.0, &counts, 256);
+    let of = |id: &str| rows.iter().find(|r| r.loop_id == id);
+    let row = of("a.rs::f#2").unwrap();
+    assert_eq!((row.time_pct, row.self_pct), (0.0, 0.0));
+    let says = "it stands inside `a.rs::f#1`, which has 80.0 % of the time, and its header tells of n iterations an entry: may matter on a GPU";
+    assert!(row.notes.contains(says), "{}", row.notes);
+    assert!(of("a.rs::f#3").is_none(), "few iterations");
+    let sum: f64 = rows.iter().map(|r| r.self_pct).sum();
+    assert!((sum - 100.0).abs() < 1e-9, "{sum}");
+    // exact counts say more than headers; a function that was sampled inside the hot loop runs there
+    listed.loops[2].function = "g".into();
+    listed.loops[1].function = "g".into();
+    counts.insert("a.rs::f#2".into(), Exact { entries: Some(10), trips: Some(20) });
+    counts.insert("a.rs::f#3".into(), Exact { entries: Some(1000), trips: Some(50_000) });
+    let mut source = measured(SAMPLES, 80.0, Some(100_000));
+    source.loops.insert(1, Time { inclusive: 5.0, own: 5.0 });
+    source.stacks = HashMap::from([(vec![0], 75.0), (vec![1, 0], 5.0)]);
+    source.unmatched = 15.0;
+    let rows = rows::rows(&mut [source], &listed, 1.0, &counts, 256);
+    let row = rows.iter().find(|r| r.loop_id == "a.rs::f#3").unwrap();
+    assert!(row.notes.contains("its function runs inside `a.rs::f#1`"), "{}", row.notes);
+    assert!(row.notes.contains("50000 iterations were counted"), "{}", row.notes);
 }
 
 #[test]
@@ -315,7 +376,7 @@ fn statuses_and_priorities_follow_from_evidence_heat_and_people() {
     // another source that sees less of the first loop: one loop has one status, that of the primary source
     let mut spans = measured(SPANS, 2.0, None);
     spans.loops.get_mut(&0).unwrap().own = 0.1;
-    let rows = rows::rows(&mut [samples, spans], &listed, 1.0, 256);
+    let rows = rows::rows(&mut [samples, spans], &listed, 1.0, &BTreeMap::new(), 256);
     let of = |id: &str, source: &str| {
         let row = rows.iter().find(|r| r.loop_id == id && r.source == source).unwrap();
         (row.status.unwrap(), row.priority.unwrap(), row.vectorized)
@@ -324,7 +385,41 @@ fn statuses_and_priorities_follow_from_evidence_heat_and_people() {
     assert_eq!(of("a.rs::f#1", SAMPLES), (Status::Todo, high, Some(false)));
     assert_eq!(of("a.rs::f#1", SPANS), (Status::Todo, high, Some(false)));
     assert_eq!(of("a.rs::f#2", SAMPLES), (Status::Safe, high, None));
-    assert_eq!(of("a.rs::f#3", SAMPLES), (Status::Todo, Priority::Low, Some(true)), "its time is inside it");
+    assert_eq!(
+        of("a.rs::f#3", SAMPLES),
+        (Status::Vectorized, Priority::Low, Some(true)),
+        "heat changes no vectors"
+    );
     let word = &rows.iter().find(|r| r.loop_id == "a.rs::f#2").unwrap().notes;
     assert!(word.contains("safe by A. Person (2026-11-21): small; IN DOUBT"), "{word}");
+}
+
+/// A loop without a row is cold only where the profile would have shown it.
+#[test]
+fn a_loop_without_a_row_is_cold_where_the_profile_covers_it() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["p/src/a.rs", "p/src/b.rs", "q/src/a.rs"] {
+        std::fs::create_dir_all(dir.path().join(name).parent().unwrap()).unwrap();
+        std::fs::write(dir.path().join(name), "fn f() { loop {} }").unwrap();
+    }
+    std::fs::write(dir.path().join("p/src/c.py"), "for x in y: pass\n").unwrap();
+    let inventory = Inventory::scan(dir.path(), &[]).unwrap();
+    let mut hot = spans(&two_workers());
+    hot.rows.truncate(1);
+    (hot.rows[0].module, hot.rows[0].loop_id) = ("p/src/a.rs".into(), "p/src/a.rs::f#1".into());
+    let statuses = |hot: &HotLoops| -> Vec<Status> {
+        let heat = hot.heat();
+        let warm = |l: &crate::inventory::Loop| {
+            let mut l = l.clone();
+            heat.warm(&mut l, 256);
+            l.status
+        };
+        inventory.loops.iter().map(warm).collect()
+    };
+    use Status::{Safe, Uncertain};
+    assert_eq!(statuses(&hot), [Uncertain; 4], "spans see only what was marked");
+    (hot.primary, hot.rows[0].source) = (SAMPLES.into(), SAMPLES.into());
+    assert_eq!(statuses(&hot), [Uncertain, Safe, Uncertain, Uncertain], "hot, cold, Python, another package");
+    hot.threshold_pct = 5.0;
+    assert_eq!(statuses(&hot), [Uncertain; 4], "a loop of 4 % has no row either");
 }

@@ -4,7 +4,8 @@
 //! for (…)`) holds no whole loop: the macro is recorded as skipped, because its uses look like calls.
 
 use super::facts::{Facts, RawFunction, RawLoop};
-use super::text::{Text, one_line};
+use super::spell::{spelled, text};
+use super::text::Text;
 use super::trips::Trips;
 use super::walk::{self, Hashes, Next, View, each, is_comment, walk};
 use super::{InventoryError, LoopKind};
@@ -210,26 +211,19 @@ fn never(view: &View, node: Node) -> bool {
 }
 
 fn header(view: &View, node: Node, range: Range<usize>) -> String {
-    let mut cuts = Vec::new();
-    each(node, |inner| {
-        if is_comment(inner) {
-            cuts.push((inner.byte_range(), " "));
-        }
-        if inner.start_byte() >= range.end { Next::Over } else { Next::Descend }
-    });
-    one_line(&view.bytes, range, &cuts)
+    spelled(&view.bytes, node, range, |_| None)
 }
 
 /// Trips of a `for` that counts one variable up or down by a fixed step to a bound.
 fn counted(view: &View, node: Node) -> Option<Trips> {
     let condition = node.child_by_field_name("condition").filter(|c| c.kind() == "binary_expression")?;
     let (variable, start) = initial(view, node.child_by_field_name("initializer")?)?;
-    let (up, step) = advance(view, node.child_by_field_name("update")?, variable)?;
+    let (up, step) = advance(view, node.child_by_field_name("update")?, &variable)?;
     let (left, right) = (condition.child_by_field_name("left")?, condition.child_by_field_name("right")?);
-    if view.str(left) != variable {
+    if text(&view.bytes, left) != variable {
         return None;
     }
-    let bound = view.str(right);
+    let (start, step, bound) = (start.as_str(), step.as_str(), &text(&view.bytes, right));
     let operator = condition.child_by_field_name("operator")?.kind();
     let trips = match (operator, up) {
         ("<", true) => Trips::range(start, bound, false),
@@ -243,7 +237,7 @@ fn counted(view: &View, node: Node) -> Option<Trips> {
 }
 
 /// Variable and value of `int i = a` or `i = a`.
-fn initial<'v>(view: &'v View, node: Node) -> Option<(&'v str, &'v str)> {
+fn initial(view: &View, node: Node) -> Option<(String, String)> {
     let (variable, value) = match node.kind() {
         "declaration" => {
             let first = node.child_by_field_name("declarator").filter(|d| d.kind() == "init_declarator")?;
@@ -253,21 +247,21 @@ fn initial<'v>(view: &'v View, node: Node) -> Option<(&'v str, &'v str)> {
         "comma_expression" => return initial(view, node.child_by_field_name("left")?),
         _ => return None,
     };
-    Some((view.str(variable), view.str(value)))
+    Some((text(&view.bytes, variable), text(&view.bytes, value)))
 }
 
 /// Direction and step of `i++`, `--i`, `i += k`, `i -= k`.
-fn advance<'v>(view: &'v View, node: Node, variable: &str) -> Option<(bool, &'v str)> {
+fn advance(view: &View, node: Node, variable: &str) -> Option<(bool, String)> {
     let operator = node.child_by_field_name("operator")?.kind();
     match (node.kind(), operator) {
         ("update_expression", "++" | "--") => {
-            let argument = node.child_by_field_name("argument")?;
-            (view.str(argument) == variable).then_some((operator == "++", "1"))
+            let argument = text(&view.bytes, node.child_by_field_name("argument")?);
+            (argument == variable).then(|| (operator == "++", "1".to_string()))
         }
         ("assignment_expression", "+=" | "-=") => {
-            let left = node.child_by_field_name("left")?;
-            (view.str(left) == variable)
-                .then_some((operator == "+=", view.str(node.child_by_field_name("right")?)))
+            let left = text(&view.bytes, node.child_by_field_name("left")?);
+            let step = text(&view.bytes, node.child_by_field_name("right")?);
+            (left == variable).then_some((operator == "+=", step))
         }
         _ => None,
     }

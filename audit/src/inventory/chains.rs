@@ -20,6 +20,7 @@ use super::methods::{
     adapted_trips, adapter, ends_early, iterator_only, iterator_source, means_iterator, only_rayon,
     rayon_source, source_trips, while_iterating,
 };
+use super::spell::{spelled, text};
 use super::trips::Trips;
 use tree_sitter::Node;
 
@@ -199,7 +200,7 @@ fn run<'t>(found: &Links<'t>, source: &'t str) -> State {
                 if consumes(name, args, *turbofish, &state) {
                     state.stop(Some(call.end_byte()));
                 } else {
-                    state.step(name, args, &source[receiver.byte_range()], source);
+                    state.step(name, args, *receiver, source);
                 }
             }
         }
@@ -218,9 +219,9 @@ fn base(node: Node, source: &str) -> (bool, bool, Trips) {
         return (true, false, range_trips(range, source));
     }
     let function = (node.kind() == "call_expression").then(|| node.child_by_field_name("function")).flatten();
-    let path = function.map_or("", |f| &source[f.byte_range()]);
-    let path = path.split_once("::<").map_or(path, |(path, _)| path);
-    let segments: Vec<&str> = path.split("::").map(str::trim).collect();
+    let path = function.map(|f| text(source.as_bytes(), f)).unwrap_or_default();
+    let path = path.split_once("::<").map_or(path.as_str(), |(path, _)| path);
+    let segments: Vec<&str> = path.split("::").collect();
     let of_iter = segments.len() > 1 && segments[segments.len() - 2] == "iter";
     let known = matches!(segments.last(), Some(&("successors" | "repeat_with" | "repeat_n")));
     (of_iter || known, of_iter && segments[0] == "rayon", Trips::Unknown)
@@ -230,12 +231,13 @@ fn base(node: Node, source: &str) -> (bool, bool, Trips) {
 pub(super) fn range_trips(range: Node, source: &str) -> Trips {
     let operator = (0..range.child_count()).filter_map(|i| range.child(i)).find(|n| !n.is_named());
     let Some(operator) = operator else { return Trips::Unknown };
-    let from = source[range.start_byte()..operator.start_byte()].trim();
-    let to = source[operator.end_byte()..range.end_byte()].trim();
-    if from.is_empty() || to.is_empty() || to.contains('\n') || from.contains('\n') {
+    let side = |at: std::ops::Range<usize>| spelled(source.as_bytes(), range, at, |_| None);
+    let from = side(range.start_byte()..operator.start_byte());
+    let to = side(operator.end_byte()..range.end_byte());
+    if from.is_empty() || to.is_empty() {
         return Trips::Unknown;
     }
-    Trips::range(from, to, operator.kind() == "..=")
+    Trips::range(&from, &to, operator.kind() == "..=")
 }
 
 impl State {
@@ -249,21 +251,24 @@ impl State {
     }
 
     /// One method that does not consume.
-    fn step(&mut self, name: &str, args: &[Node], receiver: &str, source: &str) {
-        let argument = args.first().map_or("", |a| &source[a.byte_range()]);
+    fn step(&mut self, name: &str, args: &[Node], receiver: Node, source: &str) {
+        // what a closure says is no number
+        let number = args.first().filter(|a| a.kind() != "closure_expression");
+        let argument = number.map(|a| text(source.as_bytes(), *a)).unwrap_or_default();
         let parallel = rayon_source(name) || only_rayon(name);
         if !self.iterating && (parallel || iterator_source(name)) {
             self.iterating = true;
             // What a call gives to `into_iter` may be an option or already an iterator.
-            let sized = name != "into_iter" || !receiver.ends_with(')');
-            let whole = self.after.is_none() && !receiver.contains('\n') && sized;
-            self.trips = if whole { Trips::length_of(receiver) } else { Trips::Unknown };
-            self.trips = source_trips(name, std::mem::take(&mut self.trips), argument);
+            let sized = name != "into_iter" || !source[receiver.byte_range()].ends_with(')');
+            let whole = self.after.is_none() && sized;
+            self.trips =
+                if whole { Trips::length_of(&text(source.as_bytes(), receiver)) } else { Trips::Unknown };
+            self.trips = source_trips(name, std::mem::take(&mut self.trips), &argument);
         } else if self.iterating && (parallel || adapter(name, args.len(), self.rayon))
             || iterator_only(name, args.len())
         {
             self.iterating = true;
-            self.trips = adapted_trips(name, std::mem::take(&mut self.trips), argument);
+            self.trips = adapted_trips(name, std::mem::take(&mut self.trips), &argument);
         } else {
             self.stop(None);
             return;

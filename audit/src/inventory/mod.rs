@@ -28,6 +28,7 @@ mod output;
 mod python;
 mod rust;
 mod scan;
+mod spell;
 mod summary;
 mod text;
 mod trips;

@@ -6,9 +6,10 @@
 //! it has. Recursion and loops inside library calls (`map`, `np.sum`) are not listed.
 
 use super::facts::{Facts, RawFunction, RawLoop};
-use super::text::{Text, one_line};
+use super::spell::{spelled, text};
+use super::text::Text;
 use super::trips::Trips;
-use super::walk::{self, Hashes, Next, View, each, is_comment, walk};
+use super::walk::{self, Hashes, Next, View, is_comment, walk};
 use super::{InventoryError, LoopKind};
 use std::ops::Range;
 use tree_sitter::{Node, Parser};
@@ -127,7 +128,7 @@ fn raw(view: &View, node: Node, function: impl FnOnce() -> String) -> Option<Raw
         "generator_expression" if is_run(view, node) => comprehension(view, node),
         _ => return None,
     };
-    let header = header(view, node, range);
+    let header = spelled(&view.bytes, node, range, |_| None);
     let header = header.trim_end().trim_end_matches(':').trim_end().to_string();
     Some(RawLoop {
         range: view.range(node),
@@ -184,21 +185,10 @@ fn is_lazy(view: &View, call: Node) -> bool {
     LAZY.contains(&function.rsplit('.').next().unwrap_or(function).trim())
 }
 
-fn header(view: &View, node: Node, range: Range<usize>) -> String {
-    let mut cuts = Vec::new();
-    each(node, |inner| {
-        if is_comment(inner) {
-            cuts.push((inner.byte_range(), " "));
-        }
-        if inner.start_byte() >= range.end { Next::Over } else { Next::Descend }
-    });
-    one_line(&view.bytes, range, &cuts)
-}
-
 /// How often an iterable yields: `range` by its arguments, names by their length.
 fn trips(view: &View, iterable: Node) -> Option<String> {
     match iterable.kind() {
-        "identifier" | "attribute" => Some(format!("len({})", view.str(iterable))),
+        "identifier" | "attribute" => Some(format!("len({})", text(&view.bytes, iterable))),
         "list" | "tuple" | "set" => {
             let mut cursor = iterable.walk();
             let items: Vec<Node> = iterable.named_children(&mut cursor).filter(|n| !is_comment(*n)).collect();
@@ -216,14 +206,18 @@ fn called(view: &View, call: Node) -> Option<String> {
     if given.iter().any(|n| matches!(n.kind(), "list_splat" | "keyword_argument" | "dictionary_splat")) {
         return None;
     }
-    let words: Vec<&str> = given.iter().map(|n| view.str(*n)).collect();
-    match (view.str(call.child_by_field_name("function")?), words.as_slice()) {
+    let function = view.str(call.child_by_field_name("function")?);
+    let words: Vec<String> = match function {
+        "range" => given.iter().map(|n| text(&view.bytes, *n)).collect(),
+        _ => Vec::new(),
+    };
+    match (function, words.as_slice()) {
         ("range", [end]) => Trips::range("0", end, false).hint(),
         ("range", [start, end]) => Trips::range(start, end, false).hint(),
         ("range", [start, end, step]) if !step.starts_with('-') => {
             Trips::range(start, end, false).divided(step).hint()
         }
-        ("enumerate" | "reversed" | "sorted" | "list" | "tuple", [_, ..]) => trips(view, *given.first()?),
+        ("enumerate" | "reversed" | "sorted" | "list" | "tuple", _) => trips(view, *given.first()?),
         _ => None,
     }
 }

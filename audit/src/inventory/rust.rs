@@ -3,9 +3,10 @@
 use super::chains;
 use super::facts::{Facts, ModuleDeclaration, RawFunction, RawLoop, TestFunction};
 use super::macros;
-use super::text::{Text, one_line};
+use super::spell::{spelled, text};
+use super::text::Text;
 use super::trips::Trips;
-use super::walk::{self, Hashes, Next, View, each, is_comment, walk};
+use super::walk::{self, Hashes, Next, View, is_comment, walk};
 use super::{InventoryError, LoopKind};
 use std::ops::Range;
 use tree_sitter::{Node, Parser};
@@ -14,9 +15,6 @@ use tree_sitter::{Node, Parser};
 const TEST_ONLY: &str = "compiled only for tests: inside #[cfg(test)] or a test function";
 /// Rule of `safe`: nothing is left of such a loop at run time.
 const CONSTANT: &str = "run by the compiler: initialiser of a constant";
-
-/// Syntax nodes of a header that are looked at.
-const HEADER_NODES: usize = 1000;
 
 /// A parser of Rust.
 pub(super) fn parser() -> Result<Parser, InventoryError> {
@@ -151,7 +149,7 @@ impl Reader<'_, '_> {
         let safe = if self.test() { Some(TEST_ONLY) } else { constant.then_some(CONSTANT) };
         let range = found.start..node.end_byte();
         RawLoop {
-            header: header(view, node, range.start..found.header_end.unwrap_or(range.end)),
+            header: spelled(&view.bytes, node, range.start..found.header_end.unwrap_or(range.end), shortened),
             range: file(range),
             kind: found.kind,
             function: self.function(),
@@ -317,7 +315,7 @@ fn find(node: Node, source: &str) -> Option<Found> {
             let trips = match (&lazy, iterated) {
                 (Some(chain), _) => chain.trips.clone(),
                 (None, Some(value)) if value.kind() == "reference_expression" => {
-                    Trips::length_of(&source[value.byte_range()])
+                    Trips::length_of(&text(source.as_bytes(), value))
                 }
                 _ => Trips::Unknown,
             };
@@ -345,28 +343,9 @@ fn find(node: Node, source: &str) -> Option<Found> {
     }
 }
 
-/// Source text of a header on one line: comments removed, blocks and matches shortened, cut after so many
-/// nodes that it would be too long to read anyway (chains may nest deep).
-fn header(view: &View, node: Node, mut range: Range<usize>) -> String {
-    let mut cuts = Vec::new();
-    let mut left = HEADER_NODES;
-    each(node, |inner| {
-        left = left.saturating_sub(1);
-        if left == 0 {
-            range.end = range.end.min(inner.start_byte().max(range.start));
-        }
-        if inner.start_byte() >= range.end {
-            return Next::Over;
-        }
-        let instead = match inner.kind() {
-            _ if is_comment(inner) => " ",
-            "block" | "match_block" if inner.start_byte() >= range.start => "{…}",
-            _ => return Next::Descend,
-        };
-        cuts.push((inner.byte_range(), instead));
-        Next::Over
-    });
-    one_line(&view.bytes, range, &cuts) + if left == 0 { "…" } else { "" }
+/// What a header shows of a node's code.
+fn shortened(node: Node) -> Option<&'static str> {
+    matches!(node.kind(), "block" | "match_block").then_some("{…}")
 }
 
 /// The name of an impl's type, generics and references stripped.

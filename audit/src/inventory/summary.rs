@@ -159,7 +159,7 @@ fn changed(page: &mut String, changes: &Changes) {
             line(page, format_args!("- {what}: {}", cell(id)));
         }
         if ids.len() > LIST_LIMIT {
-            line(page, format_args!("- {what}: and {} more", ids.len() - LIST_LIMIT));
+            line(page, format_args!("- {what}: and {} more; `changes.json` has all", ids.len() - LIST_LIMIT));
         }
     }
     page.push('\n');

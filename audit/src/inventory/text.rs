@@ -1,6 +1,4 @@
-//! Places in a source text, and source text on one line.
-
-use std::ops::Range;
+//! Places in a source text.
 
 /// A source text with the starts of its lines.
 pub(super) struct Text<'a> {
@@ -35,24 +33,6 @@ impl<'a> Text<'a> {
 /// Saturating conversion: files above 4 GiB are not read.
 pub(super) fn count(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
-}
-
-/// The bytes of `range` without the ranges in `cuts` (each replaced by its text), on one line.
-/// `cuts` are in order and do not overlap.
-pub(super) fn one_line(bytes: &[u8], range: Range<usize>, cuts: &[(Range<usize>, &str)]) -> String {
-    let mut kept = String::new();
-    let mut from = range.start;
-    for (cut, instead) in cuts {
-        if cut.start < from || cut.end > range.end {
-            continue;
-        }
-        kept.push_str(&String::from_utf8_lossy(&bytes[from..cut.start]));
-        kept.push_str(instead);
-        from = cut.end;
-    }
-    kept.push_str(&String::from_utf8_lossy(&bytes[from..range.end]));
-    let words: Vec<&str> = kept.split_whitespace().collect();
-    words.join(" ").replace(" .", ".").replace("( ", "(").replace(" )", ")")
 }
 
 /// At most `limit` characters, the rest replaced by `…`.

@@ -3,6 +3,7 @@
 
 use super::InventoryError;
 use super::facts::Facts;
+use super::spell::{loose, signed};
 use super::text::Text;
 use sha2::{Digest, Sha256};
 use std::ops::Range;
@@ -133,8 +134,9 @@ fn first_error(tree: &Tree) -> Option<Node<'_>> {
     found
 }
 
+/// Whether a node stands between tokens: a comment, or a line that goes on.
 pub(super) fn is_comment(node: Node) -> bool {
-    matches!(node.kind(), "line_comment" | "block_comment" | "comment")
+    matches!(node.kind(), "line_comment" | "block_comment" | "comment" | "line_continuation")
 }
 
 /// The hashes of the loops around the current node. A loop's hash covers its tokens in order; a loop inside
@@ -167,9 +169,18 @@ impl Hashes {
     /// Takes a token in.
     pub(super) fn token(&mut self, view: &View, node: Node) {
         self.gap(view, node);
-        if let Some((hasher, _)) = self.open.last_mut() {
-            hasher.update(view.bytes.get(node.byte_range()).unwrap_or(&[]));
+        let Some((hasher, _)) = self.open.last_mut() else { return };
+        let mut take = |token: &[u8]| {
+            hasher.update(token);
             hasher.update(b"\0");
+        };
+        match node.kind() {
+            "preproc_arg" => loose(view.str(node)).for_each(|token| take(token.as_bytes())),
+            "number_literal" => {
+                let (sign, digits) = signed(view.str(node));
+                [sign, digits].into_iter().filter(|t| !t.is_empty()).for_each(|t| take(t.as_bytes()));
+            }
+            _ => take(view.bytes.get(node.byte_range()).unwrap_or(&[])),
         }
     }
 
@@ -183,9 +194,11 @@ impl Hashes {
     fn gap(&mut self, view: &View, node: Node) {
         let Some((hasher, seen)) = self.open.last_mut() else { return };
         let gap = view.bytes.get(*seen..node.start_byte()).unwrap_or(&[]);
-        for word in gap.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()) {
-            hasher.update(word);
-            hasher.update(b"\0");
+        if !gap.iter().all(u8::is_ascii_whitespace) {
+            for token in loose(&String::from_utf8_lossy(gap)) {
+                hasher.update(token);
+                hasher.update(b"\0");
+            }
         }
         *seen = node.end_byte();
     }

@@ -32,6 +32,8 @@ pub struct Packet<'a> {
     pub acceptance: Vec<String>,
     /// The bench's stage.
     pub stage: Stage,
+    /// Bits of the widest vector registers here: they say which instance of a loop runs.
+    pub register_bits: u32,
     /// False when a gate before was overridden.
     pub reliable: bool,
 }
@@ -186,14 +188,16 @@ fn evidence(page: &mut String, code: Option<&Code>, runs: &[CompilerRun]) -> std
 
 fn roofline(page: &mut String, code: Option<&Code>, packet: &Packet<'_>) -> std::fmt::Result {
     writeln!(page, "## Roofline\n")?;
-    let widest = code.and_then(|c| c.examples.iter().max_by_key(|e| e.flops));
-    let Some(position) = widest.and_then(|i| Roofline::of(i, &packet.machine)) else {
+    let instance = code.and_then(|c| c.instance_on(packet.register_bits));
+    let Some(position) = instance.and_then(|i| Roofline::of(i, &packet.machine)) else {
         return writeln!(page, "No operations were counted: there is no LLVM IR of this loop.\n");
     };
     writeln!(
         page,
-        "Counted in the optimised LLVM IR of the loop's own machine code, one pass, every branch once: {} floating-point operations (a fused multiply-add is two, vectors count by lane), {} bytes loaded and stored. Caches do not count, so this is the intensity of instructions; that of memory is higher where data is used again.\n",
-        position.flops, position.bytes
+        "Counted in the optimised LLVM IR of the loop's own machine code{}, one pass, every branch once: {} floating-point operations (a fused multiply-add is two, vectors count by lane), {} bytes loaded and stored. Caches do not count, so this is the intensity of instructions; that of memory is higher where data is used again.\n",
+        instance.map(|i| format!(" in `{}`", i.function)).unwrap_or_default(),
+        position.flops,
+        position.bytes
     )?;
     writeln!(page, "- {}", position.verdict())?;
     let giga = |v: Option<f64>| v.map_or("not known".to_string(), |v| format!("{:.1} G", v / 1e9));

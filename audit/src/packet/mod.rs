@@ -3,7 +3,9 @@
 mod bench;
 mod design;
 mod roofline;
+mod source;
 
 pub use bench::{Recorded, Stage, files as bench_files};
 pub use design::{Packet, design};
 pub use roofline::{Machine, Roofline};
+pub use source::{calls, excerpt, plain_name};

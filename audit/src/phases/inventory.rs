@@ -1,16 +1,18 @@
 //! Phase A as a command: the inventory of loops, with what compilers, people and measurements say about each.
 
+mod since;
+
 use super::{Context, Done, PhaseVerdict, VERDICT_SCHEMA, checklist};
 use crate::evidence::{self, overrides, rules};
 use crate::exit::{AuditError, Result};
 use crate::gates::Verdict;
 use crate::hot_loops::HotLoops;
-use crate::inventory::{Inventory, Loop, changes};
+use crate::inventory::Inventory;
 use crate::progress::Progress;
 use crate::report::summary::{Loops, Summary, summary};
 use crate::stamp;
 use clap::Args;
-use std::collections::HashMap;
+use since::{CHANGES, Since};
 use std::path::{Path, PathBuf};
 
 /// The inventory's file in its stamp.
@@ -37,7 +39,7 @@ pub struct InventoryArgs {
     /// Take each loop's heat from this hot-loops stamp (phase B2): scalar and hot is todo, cold is safe
     #[arg(long, value_name = "STAMP")]
     pub heat: Option<PathBuf>,
-    /// Compare with this inventory: a stamp or a loop_inventory.json [default: the newest stamp]
+    /// Compare with this inventory: a stamp or a loop_inventory.json [default: the newest stamp of the same tree]
     #[arg(long, value_name = "STAMP|FILE")]
     pub against: Option<PathBuf>,
     /// Write the stamp into this very folder
@@ -80,24 +82,25 @@ pub fn inventory(ctx: &Context, args: &InventoryArgs, outdir: Option<&Path>) -> 
     if let Some(record) = &record {
         record.attach(&mut inventory, &root, &root);
     }
+    let register_bits = super::register_bits(ctx);
+    inventory.loops.iter_mut().for_each(|one| rules::on_processor(one, register_bits));
     let file = args.overrides.clone().unwrap_or_else(|| root.join(overrides::FILE));
     if args.overrides.is_some() && !file.is_file() {
         return Err(AuditError::usage(format!("--overrides {}: no such file", file.display())));
     }
     overrides::apply(&mut inventory, &file).map_err(AuditError::usage)?;
     if let Some(stamp) = &args.heat {
-        heat(&mut inventory, stamp, super::register_bits(ctx))?;
+        heat(&mut inventory, stamp, register_bits)?;
     }
     drop(progress);
-    // what changed since an earlier inventory
-    let earlier = match &args.against {
-        Some(path) => {
-            let file = if path.is_dir() { path.join(FILE) } else { path.clone() };
-            Some(Inventory::read_json(&file).map_err(|e| AuditError::usage(format!("--against {e}")))?)
-        }
-        None => stamp::latest(&ctx.phase_dir("a")).and_then(|s| Inventory::read_json(&s.join(FILE)).ok()),
+    // from the project, so that its stamps go with it where it is moved
+    let project = std::fs::canonicalize(&ctx.root).unwrap_or_else(|_| ctx.root.clone());
+    let tree = root.strip_prefix(project).map_or_else(|_| root.clone(), |below| Path::new(".").join(below));
+    let since = match &args.against {
+        Some(path) => Since::named(path, &tree)?,
+        None => Since::newest(&stamp::all(&ctx.phase_dir("a")), &tree, &inventory),
     };
-    let changes = earlier.as_ref().map(|old| changes(old, &inventory));
+    let record = since.record(&inventory);
     let writer = ctx.begin("a", outdir)?;
     let line = format!("{} loops in {} files", inventory.loops.len(), inventory.files.len());
     let verdict = PhaseVerdict {
@@ -118,6 +121,7 @@ pub fn inventory(ctx: &Context, args: &InventoryArgs, outdir: Option<&Path>) -> 
     inventory.write_csv(&mut csv).map_err(|e| AuditError::failed(CSV, e))?;
     writer.write(FILE, json)?;
     writer.write(CSV, csv)?;
+    writer.write_json(CHANGES, &record)?;
     ctx.write_common(&writer, &verdict, &[])?;
     let text = summary(&Summary {
         title: "Inventory of loops (phase A)",
@@ -127,7 +131,7 @@ pub fn inventory(ctx: &Context, args: &InventoryArgs, outdir: Option<&Path>) -> 
         command: &ctx.command,
         environment: &ctx.environment,
         capture: None,
-        own: demoted(&inventory.summary(changes.as_ref())),
+        own: demoted(&inventory.summary(record.changes.as_ref())) + &record.text(),
         loops: Loops::Unknown("Not measured in this phase: `loop_inventory.csv` lists every loop with what is known from the sources.".into()),
         parents: &[],
         previous: None,
@@ -173,35 +177,16 @@ fn heat(inventory: &mut Inventory, stamp: &Path, register_bits: u32) -> Result<(
         .iter()
         .find(|p| p.phase == "a")
         .and_then(|p| Inventory::read_json(&p.path.join(FILE)).ok());
-    let shares: HashMap<&str, (f64, f64)> = hot
-        .rows
-        .iter()
-        .filter(|r| r.source == hot.primary)
-        .map(|r| (r.loop_id.as_str(), (r.self_pct, r.time_pct)))
-        .collect();
+    let measured = hot.heat();
     for one in &mut inventory.loops {
         let then = old.as_ref().and_then(|o| o.by_id(&one.loop_id));
         let same_text = then.is_none_or(|o| o.content_hash == one.content_hash);
         if !same_text || old.is_some() && then.is_none() {
             continue;
         }
-        // a loop without a row is below the table's threshold of inclusive time, and so of self time
-        let measured_here = inventory_covers(&hot, one);
-        let found = shares.get(one.loop_id.as_str()).copied();
-        let Some((own, whole)) = found.or(measured_here.then_some((0.0, 0.0))) else {
-            continue;
-        };
-        one.priority = Some(rules::priority(own));
-        (one.status, one.evidence) = rules::with_heat(one, own, whole, register_bits);
+        measured.warm(one, register_bits);
     }
     Ok(())
-}
-
-/// Whether a loop that has no row was seen to be cold: only where the profile is one of its program.
-fn inventory_covers(hot: &HotLoops, one: &Loop) -> bool {
-    let package = |module: &str| module.split("/src/").next().unwrap_or("").to_string();
-    hot.threshold_pct <= rules::WARM_PCT
-        && hot.rows.iter().any(|r| !r.module.is_empty() && package(&r.module) == package(&one.module))
 }
 
 /// Reads the sources; no loops at all is an error, because every later phase would be empty without a word.

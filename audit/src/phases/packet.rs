@@ -16,8 +16,6 @@ use clap::Args;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// Lines of a loop's function that are shown at most.
-const EXCERPT: u32 = 160;
 /// Calls that are listed at most.
 const CALLERS: usize = 20;
 
@@ -112,6 +110,7 @@ pub fn packet(ctx: &Context, args: &PacketArgs) -> Result<Done> {
         risks: backlog::risks(found, &Speedup::expected(found, &vectors)),
         acceptance: acceptance.clone(),
         stage: inputs.stage,
+        register_bits: wide.bits,
         reliable,
     });
     writer.write(&format!("{folder}/{}", marked("design.md", reliable)), text)?;
@@ -290,7 +289,7 @@ fn folder_name(id: &str) -> String {
     name.trim_start_matches('.').chars().rev().take(120).collect::<Vec<_>>().into_iter().rev().collect()
 }
 
-/// The loop with the head of its function; the middle of a long function is left out.
+/// The lines of the loop's file that are shown.
 fn excerpt(ctx: &Context, listed: &Inventory, found: &Loop) -> Result<Vec<(u32, String)>> {
     let path = ctx.root.join(&found.module);
     let text = std::fs::read(&path).map_err(|e| AuditError::failed(path.display(), e))?;
@@ -300,16 +299,13 @@ fn excerpt(ctx: &Context, listed: &Inventory, found: &Loop) -> Result<Vec<(u32, 
             .iter()
             .find(|f| f.name == found.function && f.line <= found.line && found.line <= f.end_line)
     });
-    let first = function.map_or(found.line, |f| f.line).max(found.line.saturating_sub(EXCERPT / 2));
-    let last = found.end_line.min(first + EXCERPT);
-    let lines = (1u32..).zip(text.lines()).filter(|(n, _)| (first..=last).contains(n));
-    Ok(lines.map(|(n, line)| (n, line.to_string())).collect())
+    Ok(packet::excerpt(&text, function.map_or(found.line, |f| f.line), (found.line, found.end_line)))
 }
 
 /// Lines that call something with the name of the loop's function.
 fn callers(ctx: &Context, listed: &Inventory, found: &Loop) -> Vec<(String, String)> {
-    let name = found.function.rsplit("::").next().unwrap_or("");
-    if name.is_empty() || !name.chars().all(|c| c.is_alphanumeric() || c == '_') {
+    let name = packet::plain_name(&found.function);
+    if name.is_empty() {
         return Vec::new();
     }
     let mut list = Vec::new();
@@ -319,7 +315,7 @@ fn callers(ctx: &Context, listed: &Inventory, found: &Loop) -> Vec<(String, Stri
         for (number, line) in (1u32..).zip(text.lines()) {
             let function = file.functions.iter().rev().find(|f| f.line <= number && number <= f.end_line);
             let own = file.path == found.module && function.is_some_and(|f| f.line == number);
-            if !own && !line.trim_start().starts_with("//") && calls(line, name) {
+            if !own && packet::calls(line, name, file.language) {
                 let within = function.map(|f| format!(", in `{}`", f.name)).unwrap_or_default();
                 list.push((format!("{}:{number}{within}", file.path), line.trim().to_string()));
                 if list.len() == CALLERS {
@@ -329,16 +325,6 @@ fn callers(ctx: &Context, listed: &Inventory, found: &Loop) -> Vec<(String, Stri
         }
     }
     list
-}
-
-/// Whether `name(` or `name::<` stands in the line as a whole word and is not declared there.
-fn calls(line: &str, name: &str) -> bool {
-    line.match_indices(name).any(|(at, _)| {
-        let before = line[..at].chars().next_back();
-        let after = &line[at + name.len()..];
-        let word = before.is_none_or(|c| !(c.is_alphanumeric() || c == '_'));
-        word && (after.starts_with('(') || after.starts_with("::<")) && !line[..at].trim_end().ends_with("fn")
-    })
 }
 
 fn shapes(record: &Capture) -> Vec<String> {
@@ -357,12 +343,6 @@ fn shapes(record: &Capture) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn calls_are_whole_words() {
-        assert!(calls("let x = self.row(a);", "row") && calls("row::<4>(a)", "row"));
-        assert!(!calls("fn row(a: u8) {", "row") && !calls("arrow(a)", "row") && !calls("rows(a)", "row"));
-    }
 
     #[test]
     fn folders_have_plain_names() {

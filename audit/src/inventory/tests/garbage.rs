@@ -30,6 +30,59 @@ fn tokens() -> impl Strategy<Value = String> {
     proptest::collection::vec(proptest::sample::select(words), 0..60).prop_map(|words| words.join(" "))
 }
 
+/// The same of Python, with line ends and indentations.
+fn python() -> impl Strategy<Value = String> {
+    const WORDS: [&str; 45] = [
+        "for",
+        "while",
+        "in",
+        "def",
+        "class",
+        "async",
+        "await",
+        "lambda",
+        "yield",
+        "not",
+        "if",
+        "else",
+        "f",
+        "x",
+        "sum",
+        "(",
+        ")",
+        "[",
+        "]",
+        "{",
+        "}",
+        ":",
+        ",",
+        ".",
+        "=",
+        ":=",
+        "*",
+        "**",
+        "->",
+        "@",
+        "0",
+        "'",
+        "\"\"\"",
+        "f'{",
+        "}'",
+        "#",
+        "\\\n",
+        "\n",
+        "\n    ",
+        "\n        ",
+        "\t",
+        "é",
+        "<",
+        "-",
+        ";",
+    ];
+    proptest::collection::vec(proptest::sample::select(WORDS.to_vec()), 0..60)
+        .prop_map(|words| words.join(" "))
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -37,12 +90,19 @@ proptest! {
     fn pieces_of_programs(text in tokens()) {
         check("a.rs", text.as_bytes());
         check("a.c", text.as_bytes());
+        check("a.py", text.as_bytes());
+    }
+
+    #[test]
+    fn pieces_of_python(text in python()) {
+        check("a.py", text.as_bytes());
     }
 
     #[test]
     fn any_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         check("a.rs", &bytes);
         check("a.c", &bytes);
+        check("a.py", &bytes);
     }
 }
 
@@ -56,6 +116,12 @@ fn deep_nesting_is_no_stack_overflow() {
     }
     let text = format!("void f() {{ {} ; }}", "for (;;) ".repeat(3000));
     check("a.c", text.as_bytes());
+    for (open, close) in [("(", ")"), ("[x for x in ", "]"), ("f(", ")"), ("lambda: ", "")] {
+        let text = format!("y = {}z{}\n", open.repeat(3000), close.repeat(3000));
+        check("a.py", text.as_bytes());
+    }
+    let text: String = (0..500).map(|n| format!("{}for x in y:\n", " ".repeat(n))).collect();
+    check("a.py", (text + &" ".repeat(500) + "pass\n").as_bytes());
 }
 
 #[test]

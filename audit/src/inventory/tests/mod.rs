@@ -8,6 +8,7 @@ mod macros;
 mod oracle;
 mod python;
 mod rust;
+mod spacing;
 mod tree;
 
 use super::{Inventory, Loop};
