@@ -2,9 +2,10 @@
 //! belong to an experiment.
 
 use super::experiment_file;
-use super::parse::parse;
+use super::parse::{UsageError, parse};
 use super::request::{Action, Origin, Request};
 use super::run::RunError;
+use crate::engine::{Choice, EngineName};
 use crate::experiment::{Experiment, Misset};
 use crate::io::smv::{self, Header};
 use crate::io::{dump, hkl, matrix, sources};
@@ -43,6 +44,11 @@ pub(super) fn request(args: Vec<OsString>) -> Result<Request, RunError> {
         request = with_header(request, &path, &smv::read_header(&path)?, false)?;
     }
     let mut request = parse(args, in_file(request)?, &Origin::Flag)?;
+    if let Choice { engine: EngineName::Reference, level: Some(level), .. } = request.running.choice {
+        let why = "they are of no use to --engine rust-reference";
+        let what = format!("--simd {level}: instructions of the kernels; {why}; leave one of the two out");
+        return Err(UsageError(what).into());
+    }
     if let Misset::Random { seed } = &mut request.experiment.crystal.misset {
         *seed = request.input.misset_seed.unwrap_or_else(time_seed);
     }

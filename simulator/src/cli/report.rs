@@ -5,6 +5,7 @@ use super::timings::{Render, Timings};
 use crate::build_info;
 use crate::engine::{Explanation, Simulator};
 use crate::image::NoiseStream;
+use crate::kernels::Dtype;
 use crate::statistics::Statistics;
 use crate::units::{ANGSTROM, to_degrees};
 use serde::Serialize;
@@ -85,6 +86,9 @@ impl Report {
         let angle =
             |i: usize, j: usize| to_degrees(direct[i].unit().dot(direct[j].unit()).clamp(-1.0, 1.0).acos());
         let mut warnings = Vec::new();
+        if let (Dtype::F32, Some(why)) = (request.running.choice.dtype, explanation.not_f32) {
+            warnings.push(format!("--dtype f32: the sums are in f64 all the same: {why}"));
+        }
         if model.oversample < model.recommended_oversample {
             warnings.push(format!(
                 "-oversample {} is too coarse for this crystal: {} is needed to see its fringes",

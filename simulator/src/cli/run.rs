@@ -9,7 +9,7 @@ use super::report::{Report, Written};
 use super::request::{Printout, Request};
 use super::timings::{self, Render, Timings};
 use crate::buffer::OutOfMemory;
-use crate::engine::{RenderError, Simulator, ThreadsError, pool, thread_count};
+use crate::engine::{Explanation, RenderError, Simulator, SimulatorError, ThreadsError, pool, thread_count};
 use crate::experiment::Experiment;
 use crate::image::{self, Noise};
 use crate::io::atomic::{self, WriteError};
@@ -19,6 +19,7 @@ use crate::spans::{self, InPhase, Phase};
 use crate::statistics::Statistics;
 use std::path::Path;
 use std::time::Instant;
+use tracing::field::Empty;
 
 /// Why a run failed.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +33,9 @@ pub(super) enum RunError {
     /// The threads.
     #[error(transparent)]
     Threads(#[from] ThreadsError),
+    /// The set-up.
+    #[error(transparent)]
+    Simulator(#[from] SimulatorError),
     /// The buffer.
     #[error(transparent)]
     Render(#[from] RenderError),
@@ -87,18 +91,28 @@ fn renders(request: &Request, started: Instant) -> Result<(), RunError> {
         let start = if renders.is_empty() { started } else { Instant::now() };
         let (simulator, cache_hit) = {
             let _phase = InPhase::new(Phase::Setup);
-            let _span = tracing::info_span!(target: spans::TARGET, "setup").entered();
+            let span =
+                tracing::info_span!(target: spans::TARGET, "setup", engine = Empty, simd = Empty, dtype = Empty)
+                    .entered();
             let experiment = match &mut experiment {
                 Some(known) => known,
                 unread => unread.insert(inputs::load(request)?),
             };
-            match before.take() {
+            let (simulator, cache_hit) = match before.take() {
                 Some(mut simulator) => {
                     let changed = simulator.change(experiment)?;
                     (simulator, !changed)
                 }
                 None => (Simulator::with_pool(experiment, pool.clone(), &running.choice)?, false),
+            };
+            if !span.is_disabled() {
+                let Explanation { engine, level, dtype, .. } = simulator.explain();
+                // As `Display`: tracing-chrome puts quotes into text that is recorded as such.
+                for (field, value) in [("engine", engine), ("simd", level), ("dtype", dtype)] {
+                    span.record(field, tracing::field::display(value));
+                }
             }
+            (simulator, cache_hit)
         };
         check_printout(request, &simulator)?;
         let setup_s = start.elapsed().as_secs_f64();

@@ -1,6 +1,6 @@
 //! Which engine renders, with which instructions, in which type of numbers.
 
-use crate::kernels::{Dtype, Level};
+use crate::kernels::{Dtype, Here, Level, LevelError};
 
 /// An engine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -49,6 +49,14 @@ impl Choice {
     pub fn reference() -> Choice {
         Choice { engine: EngineName::Reference, ..Choice::default() }
     }
+
+    /// The level that is used.
+    ///
+    /// # Errors
+    /// When this machine does not have the one that is asked for.
+    pub(crate) fn here(&self) -> Result<Here, LevelError> {
+        self.level.map_or_else(|| Ok(Here::fastest()), Level::here)
+    }
 }
 
 /// What an engine does with an experiment, and why.
@@ -60,6 +68,10 @@ pub struct Explanation {
     pub level: &'static str,
     /// Type of the numbers inside the sum.
     pub dtype: &'static str,
+    /// Why that is f64 although f32 was asked for.
+    pub not_f32: Option<&'static str>,
+    /// Edge of smooth tiles, pixels; `None` where every pixel is summed.
+    pub tile_edge: Option<usize>,
     /// What is computed how, one line each.
     pub lines: Vec<String>,
 }

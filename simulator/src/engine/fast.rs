@@ -7,10 +7,11 @@ use crate::kernels::plan::{Parts, Plan, Split};
 use crate::kernels::scratch::Scratch;
 use crate::kernels::smooth::{Job, Tiles};
 use crate::kernels::tiles::{Buffers, Direct};
-use crate::kernels::{Dtype, Level};
+use crate::kernels::{Dtype, Here, Level, LevelError};
 use crate::physics::Model;
 use crate::spans::{self, Stage};
 use rayon::prelude::*;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// How far a fast axis may be from a unit vector to count as one.
@@ -20,6 +21,8 @@ const UNIT: f64 = 1e-9;
 #[derive(Debug)]
 pub struct Fast {
     level: Level,
+    /// Whether that was asked for.
+    asked: bool,
     dtype: Dtype,
     /// Why the sums are not in f32 although that was asked for.
     wide: Option<&'static str>,
@@ -40,6 +43,8 @@ struct Stock<const K: usize> {
     /// Smooth tiles, or why there are none.
     tiles: Result<Tiles, Direct>,
     memory: Mutex<Vec<Memory<K>>>,
+    /// Tiles that were rendered so far: pixel by pixel, and interpolated.
+    rendered: [AtomicUsize; 2],
 }
 
 /// What one thread needs.
@@ -53,13 +58,14 @@ struct Memory<const K: usize> {
 impl<const K: usize> Stock<K> {
     fn new(
         model: &Model,
-        level: Level,
+        level: Here,
         choice: &Choice,
         parts: &mut Parts,
     ) -> (Stock<K>, Option<&'static str>) {
         let (plan, wide) = Plan::new(model, level, choice.dtype, parts);
-        let tiles = if choice.tiles { Tiles::new(model, &plan, level) } else { Err(Direct::Unwanted) };
-        (Stock { plan, tiles, memory: Mutex::new(Vec::new()) }, wide)
+        let tiles =
+            if choice.tiles { Tiles::new(model, &plan, level.level()) } else { Err(Direct::Unwanted) };
+        (Stock { plan, tiles, memory: Mutex::default(), rendered: Default::default() }, wide)
     }
 
     fn render(&self, model: &Model, order: &Order, first_row: usize, out: &mut [f32]) -> Option<usize> {
@@ -101,14 +107,16 @@ impl<const K: usize> Stock<K> {
             let out = &mut [][..];
             let mut rows =
                 Rows { model, plan, order, first_row, columns, out, scratch, last_unlatched: None };
-            if !self.tile(&mut Job {
+            let interpolated = self.tile(&mut Job {
                 rows: &mut rows,
                 place: &mut place,
                 tiles,
                 wide,
                 narrow,
                 nodes: plan.kernels.nodes,
-            }) {
+            });
+            self.rendered[usize::from(interpolated)].fetch_add(1, Ordering::Relaxed);
+            if !interpolated {
                 for (row, out) in (first_row..).zip(place) {
                     (rows.first_row, rows.out) = (row, out);
                     self.pixels(&mut rows);
@@ -154,13 +162,15 @@ impl<const K: usize> Stock<K> {
 
 impl Fast {
     /// Prepares an experiment.
-    pub fn new(model: &Model, choice: &Choice) -> Fast {
-        Fast::with_parts(model, choice, &mut Parts::default())
+    ///
+    /// # Errors
+    /// When this machine does not have the level that is asked for.
+    pub fn new(model: &Model, choice: &Choice) -> Result<Fast, LevelError> {
+        Ok(Fast::with_parts(model, choice, choice.here()?, &mut Parts::default()))
     }
 
     /// The same; parts that depend on nothing that has changed are those of the experiment before.
-    pub(super) fn with_parts(model: &Model, choice: &Choice, parts: &mut Parts) -> Fast {
-        let level = choice.level.filter(|level| level.is_available()).unwrap_or_else(Level::detect);
+    pub(super) fn with_parts(model: &Model, choice: &Choice, level: Here, parts: &mut Parts) -> Fast {
         let geometry = &model.geometry;
         let flat = !geometry.curved && (geometry.fast.dot(geometry.fast) - 1.0).abs() < UNIT;
         let (plan, wide) = if flat {
@@ -171,7 +181,15 @@ impl Fast {
             (Prepared::General(stock), wide)
         };
         let dtype = if wide.is_some() { Dtype::F64 } else { choice.dtype };
-        Fast { level, dtype, wide, plan }
+        Fast { level: level.level(), asked: choice.level.is_some(), dtype, wide, plan }
+    }
+
+    /// The edge of tiles, where there are any.
+    fn tile_edge(&self) -> Option<usize> {
+        match &self.plan {
+            Prepared::Flat(Stock { tiles: Ok(tiles), .. }) => Some(tiles.edge),
+            _ => None,
+        }
     }
 }
 
@@ -188,14 +206,11 @@ impl Engine for Fast {
     }
 
     fn rows_together(&self) -> usize {
-        match &self.plan {
-            Prepared::Flat(Stock { tiles: Ok(tiles), .. }) => tiles.edge,
-            _ => 1,
-        }
+        self.tile_edge().unwrap_or(1)
     }
 
     fn band(&self) -> Stage {
-        if self.rows_together() > 1 { spans::BAND_OF_TILES } else { spans::BAND_OF_PIXELS }
+        if self.tile_edge().is_some() { spans::BAND_OF_TILES } else { spans::BAND_OF_PIXELS }
     }
 
     fn explain(&self, model: &Model) -> Explanation {
@@ -207,7 +222,9 @@ impl Engine for Fast {
                 (plan.lattice.form, plan.kind, plan.split, plan.starts.len())
             }
         };
+        let why = if self.asked { "asked for" } else { "the fastest that this machine has" };
         let mut lines = vec![
+            format!("instructions: {}, {why}", self.level),
             match &self.plan {
                 Prepared::Flat(_) => "coordinates: two a sample, along rows of a flat detector".to_owned(),
                 Prepared::General(_) => {
@@ -240,6 +257,12 @@ impl Engine for Fast {
             }
             Prepared::General(Stock { tiles: Ok(_), .. }) => "smooth tiles".to_owned(),
         });
+        if let Prepared::Flat(Stock { tiles: Ok(_), rendered, .. }) = &self.plan {
+            let [direct, interpolated] = [0, 1].map(|i| rendered[i].load(Ordering::Relaxed));
+            if direct + interpolated > 0 {
+                lines.push(format!("tiles so far: {interpolated} interpolated, {direct} pixel by pixel"));
+            }
+        }
         if let Some(why) = self.wide {
             lines.push(format!("f64 and not f32: {why}"));
         }
@@ -249,6 +272,13 @@ impl Engine for Fast {
                     .to_owned(),
             );
         }
-        Explanation { engine: self.name(), level: self.level.name(), dtype: self.dtype.name(), lines }
+        Explanation {
+            engine: self.name(),
+            level: self.level.name(),
+            dtype: self.dtype.name(),
+            not_f32: self.wide,
+            tile_edge: self.tile_edge(),
+            lines,
+        }
     }
 }

@@ -17,7 +17,7 @@ pub(crate) use threads::pool;
 pub use threads::{ThreadsError, thread_count};
 
 use crate::experiment::Experiment;
-use crate::kernels;
+use crate::kernels::{self, Here, LevelError};
 use crate::physics::tap::Tap;
 use crate::physics::{self, intensity};
 use crate::physics::{Model, ModelError};
@@ -94,6 +94,9 @@ pub enum SimulatorError {
     /// There are no threads to render with.
     #[error(transparent)]
     Threads(#[from] ThreadsError),
+    /// The machine does not have the instructions.
+    #[error(transparent)]
+    Level(#[from] LevelError),
 }
 
 /// Parts of the set-up that may outlive an experiment.
@@ -104,9 +107,9 @@ struct Parts {
 }
 
 impl Parts {
-    fn engine(&mut self, model: &Model, choice: &Choice) -> Box<dyn Engine> {
+    fn engine(&mut self, model: &Model, choice: &Choice, level: Here) -> Box<dyn Engine> {
         match choice.engine {
-            EngineName::Fast => Box::new(Fast::with_parts(model, choice, &mut self.plan)),
+            EngineName::Fast => Box::new(Fast::with_parts(model, choice, level, &mut self.plan)),
             EngineName::Reference => Box::new(Reference),
         }
     }
@@ -117,6 +120,7 @@ pub struct Simulator {
     experiment: Experiment,
     model: Model,
     choice: Choice,
+    level: Here,
     parts: Parts,
     pool: Arc<rayon::ThreadPool>,
     engine: Box<dyn Engine>,
@@ -128,7 +132,8 @@ impl Simulator {
     /// Sets an experiment up for the fast engine and as many threads as the environment or the machine gives.
     ///
     /// # Errors
-    /// When the experiment is impossible, too large for the memory, or threads cannot be started.
+    /// When the experiment is impossible or too large for the memory, threads cannot be started, or the machine does not
+    /// have the instructions that are asked for.
     pub fn new(experiment: &Experiment) -> Result<Simulator, SimulatorError> {
         Simulator::with(experiment, thread_count(None)?, &Choice::default())
     }
@@ -150,7 +155,7 @@ impl Simulator {
         threads: usize,
         choice: &Choice,
     ) -> Result<Simulator, SimulatorError> {
-        Ok(Simulator::with_pool(experiment, pool(threads)?, choice)?)
+        Simulator::with_pool(experiment, pool(threads)?, choice)
     }
 
     /// The same with threads that are there.
@@ -158,12 +163,14 @@ impl Simulator {
         experiment: &Experiment,
         pool: Arc<rayon::ThreadPool>,
         choice: &Choice,
-    ) -> Result<Simulator, ModelError> {
+    ) -> Result<Simulator, SimulatorError> {
+        let level = choice.here()?;
         let mut parts = Parts::default();
         let model = Model::with_parts(experiment, crate::memory::free(), &mut parts.model)?;
-        let engine = parts.engine(&model, choice);
+        let engine = parts.engine(&model, choice, level);
         let (experiment, choice) = (experiment.clone(), *choice);
-        Ok(Simulator { experiment, model, choice, parts, pool, engine, latch: AtomicUsize::new(usize::MAX) })
+        let latch = AtomicUsize::new(usize::MAX);
+        Ok(Simulator { experiment, model, choice, level, parts, pool, engine, latch })
     }
 
     /// Goes on with another experiment. What depends on nothing that has changed stays as it is: sources, mosaic domains,
@@ -176,7 +183,7 @@ impl Simulator {
             return Ok(false);
         }
         self.model = Model::with_parts(experiment, crate::memory::free(), &mut self.parts.model)?;
-        self.engine = self.parts.engine(&self.model, &self.choice);
+        self.engine = self.parts.engine(&self.model, &self.choice, self.level);
         self.experiment = experiment.clone();
         self.latch = AtomicUsize::new(usize::MAX);
         Ok(true)

@@ -5,6 +5,9 @@ use crate::physics::Model;
 use crate::physics::intensity;
 use crate::physics::tap::NoTap;
 
+/// What it says to who asks for f32.
+const NOT_F32: &str = "rust-reference computes in f64 alone";
+
 /// Scalar f64, as the equations read.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Reference;
@@ -45,6 +48,7 @@ impl Engine for Reference {
 
     fn explain(&self, _: &Model) -> Explanation {
         let lines = vec!["every pixel by itself, as the equations read".to_owned()];
-        Explanation { engine: self.name(), level: "scalar", dtype: "f64", lines }
+        let (level, dtype, not_f32) = ("scalar", "f64", Some(NOT_F32));
+        Explanation { engine: self.name(), level, dtype, not_f32, tile_edge: None, lines }
     }
 }

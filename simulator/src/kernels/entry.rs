@@ -3,7 +3,6 @@
 //! What is inlined into a function with `target_feature` is compiled with these features; nothing else in the program
 //! is. That is why the functions here are thin, and why everything that they call is `inline(always)`.
 
-use super::Level;
 use super::aligned::align_frame;
 use super::block::{self, Rows};
 use super::combos::{ANCHORS, Combos};
@@ -14,6 +13,7 @@ use super::slim;
 use super::smooth::{self, Job};
 use super::sum::{self, Block, Running, Terms};
 use super::tiles::Direct;
+use super::{Here, Level};
 
 /// How structure factors are found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -207,7 +207,7 @@ macro_rules! of_level {
     };
 }
 
-/// The functions of a level that a kind of experiment needs. They may only be called where the level is available.
+/// The functions of a level that a kind of experiment needs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Kernels<const K: usize> {
     pub(crate) sum64: Sum<f64, K, 1>,
@@ -219,9 +219,9 @@ pub(crate) struct Kernels<const K: usize> {
 }
 
 impl<const K: usize> Kernels<K> {
-    /// Those of a level; of the plain one if this machine does not have it.
-    pub(crate) fn new(level: Level, form: Form, kind: FactorKind) -> Kernels<K> {
-        let level = if level.is_available() { level } else { Level::Plain };
+    /// Those of a level. They may be called: this machine has it.
+    pub(crate) fn new(level: Here, form: Form, kind: FactorKind) -> Kernels<K> {
+        let level = level.level();
         Kernels {
             sum64: of_level!(level, choose64::<K>(form, kind)),
             sum32: of_level!(level, choose32::<K>(form, kind)),

@@ -83,7 +83,30 @@ impl Level {
     pub fn named(name: &str) -> Result<Level, LevelError> {
         let level = Level::ALL.into_iter().find(|level| level.name() == name);
         let level = level.ok_or_else(|| LevelError::Unknown(name.to_owned()))?;
-        if level.is_available() { Ok(level) } else { Err(LevelError::Unavailable(level)) }
+        level.here().map(Here::level)
+    }
+
+    /// The level, as one that may be used.
+    ///
+    /// # Errors
+    /// When this machine does not have it.
+    pub(crate) fn here(self) -> Result<Here, LevelError> {
+        if self.is_available() { Ok(Here(self)) } else { Err(LevelError::Unavailable(self)) }
+    }
+}
+
+/// A level that this machine has. Kernels are had for no other, so that calling them is sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Here(Level);
+
+impl Here {
+    /// The fastest.
+    pub(crate) fn fastest() -> Here {
+        Here(Level::detect())
+    }
+
+    pub(crate) fn level(self) -> Level {
+        self.0
     }
 }
 
@@ -105,6 +128,7 @@ mod tests {
                 Err(error) => assert!(error == LevelError::Unavailable(level) && !level.is_available()),
             }
         }
+        assert_eq!(Here::fastest().level().here(), Ok(Here::fastest()));
         assert_eq!(Level::named("sse9"), Err(LevelError::Unknown("sse9".to_owned())));
         assert!(Level::available().contains(&Level::detect()));
     }

@@ -37,6 +37,7 @@ mod source;
 pub(crate) mod sum;
 pub(crate) mod tiles;
 
+pub(crate) use level::Here;
 pub use level::{Level, LevelError};
 
 /// Type of the numbers inside the sum. Coordinates, phases and images of more than one sum are always computed in f64.

@@ -5,7 +5,8 @@ use super::entry::{FactorKind, Kernels};
 use super::factor::Table;
 use super::lattice::{Form, Params};
 use super::sum::Terms;
-use super::{Dtype, Level};
+use super::tiles::Direct;
+use super::{Dtype, Here};
 use crate::physics::Model;
 use crate::physics::beam::Source;
 use crate::physics::kept::{Kept, Same};
@@ -71,6 +72,8 @@ pub(crate) struct Plan<const K: usize> {
     pub(crate) raw: bool,
     /// Whether nothing but the sum needs the coordinates of samples after the first, and two are enough.
     pub(crate) slim: bool,
+    /// Why it is not.
+    pub(crate) not_slim: Option<Direct>,
     /// The factor by which Ω·P has a fifth power of 1/R and not a fourth, as a linear function of 1/R: 1/R, or 1 for points.
     /// Kept in memory, because from a choice of two constants the compiler makes a branch in the loop over the pixels.
     pub(crate) fifth: [f64; 2],
@@ -133,7 +136,7 @@ impl<const K: usize> Plan<K> {
     /// Prepares an experiment; why it is not computed in f32, if that was asked for.
     pub(crate) fn new(
         model: &Model,
-        level: Level,
+        level: Here,
         dtype: Dtype,
         parts: &mut Parts,
     ) -> (Plan<K>, Option<&'static str>) {
@@ -163,12 +166,7 @@ impl<const K: usize> Plan<K> {
         let raw = split == Split::Together
             && model.factors.omega == Applied::AtTheEnd
             && !(layered && model.factors.capture == Applied::PerTerm);
-        let unlayered = !layered && kind != FactorKind::Tricubic;
-        let end = model.factors.polarization == Applied::AtTheEnd
-            && (model.factors.background_in_sum || !model.wet);
-        // On a bright background an image shows the last digits of Ω and P, which f32 does not have.
-        let exact = !(narrow && model.wet);
-        let slim = raw && K == 2 && unlayered && end && exact;
+        let not_slim = if K == 2 { why_not_slim(model, split, kind, narrow) } else { Some(Direct::Curved) };
         let mut scale = lattice.scale;
         let mut narrow_grid = None;
         match &model.grid {
@@ -200,7 +198,8 @@ impl<const K: usize> Plan<K> {
                 .collect(),
             narrow,
             raw,
-            slim,
+            slim: not_slim.is_none(),
+            not_slim,
             fifth: if model.geometry.point_pixel { [0.0, 1.0] } else { [1.0, 0.0] },
             scale,
             lattice,
@@ -264,6 +263,25 @@ fn split(model: &Model) -> Split {
     let own_weights = factors.weighted && model.sources.iter().any(|source| source.weight != 1.0);
     let own_polarization = factors.polarization == Applied::PerTerm && model.polarization.is_some();
     if model.dmin > 0.0 || own_weights || own_polarization { Split::BySource } else { Split::Together }
+}
+
+/// Why more than a sum over raw terms is needed at every sample.
+fn why_not_slim(model: &Model, split: Split, kind: FactorKind, narrow: bool) -> Option<Direct> {
+    let factors = model.factors;
+    let polarization = if model.polarization.is_some() { Direct::Factors } else { Direct::Polarization };
+    let reasons = [
+        (kind == FactorKind::Tricubic, Direct::StructureFactors),
+        (split == Split::Running, Direct::Running),
+        (model.dmin > 0.0, Direct::Resolution),
+        (factors.omega != Applied::AtTheEnd, Direct::Factors),
+        (model.sensor.thickness > 0.0, Direct::Layers),
+        (factors.polarization != Applied::AtTheEnd, polarization),
+        (split == Split::BySource, Direct::Weights),
+        (model.wet && !factors.background_in_sum, Direct::Background),
+        // On a bright background an image shows the last digits of Ω and P, which f32 does not have.
+        (model.wet && narrow, Direct::BackgroundInF32),
+    ];
+    reasons.into_iter().find_map(|(holds, reason)| holds.then_some(reason))
 }
 
 /// Why f32 would lose more than its own last digits.

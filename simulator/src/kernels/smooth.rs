@@ -31,8 +31,8 @@ impl Tiles {
     /// Tiles for an experiment, or why there are none.
     pub(crate) fn new<const K: usize>(model: &Model, plan: &Plan<K>, level: Level) -> Result<Tiles, Direct> {
         let sum = Sum::new(model)?;
-        if !plan.slim {
-            return Err(Direct::Factors);
+        if let Some(why) = plan.not_slim {
+            return Err(why);
         }
         let dtype = if plan.narrow { Dtype::F32 } else { Dtype::F64 };
         let (costs, groups) = costs(level, dtype);

@@ -83,6 +83,10 @@ pub(crate) struct PixelBound {
     pub(crate) value: f64,
     /// The bound, photons.
     pub(crate) error: f64,
+    /// Photons for each unit of the sum.
+    pub(crate) scale: f64,
+    /// Whether nobody has looked at the pixel.
+    pub(crate) passed_over: bool,
     /// Whether the pixel is exempt.
     pub(crate) exempt: bool,
     /// Whether the end of interpolation hangs on this pixel's rounding.
@@ -313,6 +317,7 @@ impl Tap for Bound<'_> {
             + self.precision.arithmetic;
         let added = (total.value - total.sum * total.scale).abs();
         self.out.value = total.value;
+        self.out.scale = total.scale.abs();
         self.out.error =
             self.error * total.scale.abs() + total.value.abs() * relative + added * (omega + polarization);
     }

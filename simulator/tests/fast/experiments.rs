@@ -52,7 +52,7 @@ fn any(draw: &mut Draw) -> Experiment {
     }
     crystal.water = if draw.chance(0.2) { draw.scale(1e-7, 1e-3) } else { 0.0 };
     let mut experiment = Experiment { crystal, beam, detector, sampling, oddities };
-    let Some(probe) = Probe::new(&experiment, draw) else { return experiment };
+    let Some(probe) = Probe::new(&experiment, None, draw) else { return experiment };
     if draw.chance(0.2) {
         experiment.beam.dmin = draw.between(0.9, 1.1) / probe.q.norm();
     }
@@ -288,18 +288,21 @@ struct Probe {
 }
 
 impl Probe {
-    fn new(experiment: &Experiment, draw: &mut Draw) -> Option<Probe> {
+    /// At a pixel, or any.
+    fn new(experiment: &Experiment, pixel: Option<[usize; 2]>, draw: &mut Draw) -> Option<Probe> {
         let model = Model::new(experiment, None).ok()?;
         let [fast, slow] = model.geometry.pixels;
         let orientations = &model.orientations.usual;
         let orientation =
             if draw.chance(0.5) { orientations.first()?.first()? } else { orientations.last()?.last()? };
         let at = |f: usize, s: usize| {
-            let q = scattering_vector(&model, f, s)?;
+            let q = scattering_vectors(&model, [f, s]).pop()?;
             let hkl = orientation.direct.map(|v| v.dot(q));
             hkl.iter().all(|h| h.abs() < 1e8).then_some((q, hkl))
         };
-        let (q, hkl) = at(draw.whole(0, fast as u32 - 1) as usize, draw.whole(0, slow as u32 - 1) as usize)?;
+        let mut any = |count: usize| draw.whole(0, count as u32 - 1) as usize;
+        let [f, s] = pixel.unwrap_or_else(|| [any(fast), any(slow)]);
+        let (q, hkl) = at(f, s)?;
         let first = at(0, 0)?.1;
         let (mut low, mut high) = (hkl, hkl);
         for (f, s) in [(0, 0), (fast - 1, 0), (0, slow - 1), (fast - 1, slow - 1)] {
@@ -311,36 +314,79 @@ impl Probe {
     }
 }
 
-/// The last scattering vector of a pixel.
-fn scattering_vector(model: &Model, fpixel: usize, spixel: usize) -> Option<Vec3> {
-    struct Last(Option<Vec3>);
-    impl Tap for Last {
+/// The scattering vectors of a pixel.
+fn scattering_vectors(model: &Model, [fpixel, spixel]: [usize; 2]) -> Vec<Vec3> {
+    struct All(Vec<Vec3>);
+    impl Tap for All {
         fn scattering(&mut self, scattering: &Scattering) {
-            self.0 = Some(scattering.q);
+            self.0.push(scattering.q);
         }
     }
-    let mut last = Last(None);
-    intensity::pixel(model, fpixel, spixel, Inherited::default(), &mut last);
-    last.0
+    let mut all = All(Vec::new());
+    intensity::pixel(model, fpixel, spixel, Inherited::default(), &mut all);
+    all.0
+}
+
+/// Miller indices of all samples of a pixel; none if it is not computed.
+pub(crate) fn indices_at(model: &Model, pixel: [usize; 2]) -> Vec<[f64; 3]> {
+    if !model.computes(pixel[0], pixel[1]) {
+        return Vec::new();
+    }
+    let orientations = || model.orientations.usual.iter().flatten();
+    let of = |q: Vec3| orientations().map(move |o| o.direct.map(|v| v.dot(q)));
+    scattering_vectors(model, pixel).into_iter().flat_map(of).collect()
+}
+
+/// Whether a sample is at a lattice point.
+pub(crate) fn is_exact(hkl: &[f64; 3]) -> bool {
+    hkl.iter().all(|h| (h - h.round()).abs() < 1e-9)
 }
 
 /// A pixel whose centre is at the exact Bragg position of a reflection m 0 −n, or the direct beam at n = 0.
 fn at_bragg(draw: &mut Draw) -> Experiment {
-    let mut experiment = any(draw);
-    let edges = [draw.between(10.0, 100.0), draw.between(10.0, 100.0), draw.between(10.0, 100.0)];
-    let [m, n] = [f64::from(draw.whole(1, 20)), f64::from(draw.whole(0, 20))];
-    let (a, c) = (edges[0] / m, edges[2] / n);
-    // d = s + λ·(m·a* − n·c*) has length 1 at this wavelength.
-    let wavelength = if n == 0.0 { 1.5 } else { 2.0 / c / (1.0 / (a * a) + 1.0 / (c * c)) };
-    let offset = if n == 0.0 { 0.0 } else { wavelength / a / (1.0 - wavelength / c) };
-    if wavelength >= 0.8 * c {
-        return experiment;
+    loop {
+        let mut experiment = any(draw);
+        let edges = [draw.between(10.0, 100.0), draw.between(10.0, 100.0), draw.between(10.0, 100.0)];
+        let [m, n] = [f64::from(draw.whole(1, 20)), f64::from(draw.whole(0, 20))];
+        let (a, c) = (edges[0] / m, edges[2] / n);
+        // d = s + λ·(m·a* − n·c*) has length 1 at this wavelength.
+        let wavelength = if n == 0.0 { 1.5 } else { 2.0 / c / (1.0 / (a * a) + 1.0 / (c * c)) };
+        let offset = if n == 0.0 { 0.0 } else { wavelength / a / (1.0 - wavelength / c) };
+        if wavelength >= 0.8 * c {
+            continue;
+        }
+        experiment.crystal.cell = Some(Cell { edges, angles: [90.0; 3] });
+        experiment.crystal.misset = Misset::None;
+        experiment.beam.wavelength = wavelength * 1e-10;
+        experiment.beam.dmin = 0.0;
+        experiment.sampling.oversample = Some(draw.of(&[1, 1, 3]));
+        crate::detectors::aim(&mut experiment.detector, offset);
+        if !meets_a_reflection(&experiment) {
+            // One of the sources or spindle steps was to be at the position, and none is; or nobody looks there.
+            experiment.beam.sources = None;
+            experiment.beam.dispersion = Steps::default();
+            experiment.beam.horizontal_divergence = Steps::default();
+            experiment.beam.vertical_divergence = Steps::default();
+            experiment.sampling.oscillation = Steps::default();
+            experiment.sampling.phi = 0.0;
+            experiment.sampling.mask = None;
+            experiment.sampling.roi = None;
+        }
+        let middle = experiment.detector.pixels.map(|count| count.unwrap_or(1) as usize / 2);
+        let Some(probe) = Probe::new(&experiment, Some(middle), draw) else { continue };
+        if experiment.crystal.structure_factors.is_some() {
+            let probe = Probe { first: probe.hkl, ..probe };
+            experiment.crystal.structure_factors = Some(Arc::new(grid(draw, &probe)));
+        }
+        if meets_a_reflection(&experiment) {
+            return experiment;
+        }
     }
-    experiment.crystal.cell = Some(Cell { edges, angles: [90.0; 3] });
-    experiment.crystal.misset = Misset::None;
-    experiment.beam.wavelength = wavelength * 1e-10;
-    experiment.beam.dmin = 0.0;
-    experiment.sampling.oversample = Some(draw.of(&[1, 1, 3]));
-    crate::detectors::aim(&mut experiment.detector, offset);
-    experiment
+}
+
+/// Whether a sample of the pixel in the middle is at a lattice point.
+fn meets_a_reflection(experiment: &Experiment) -> bool {
+    Model::new(experiment, None).is_ok_and(|model| {
+        indices_at(&model, model.geometry.pixels.map(|count| count / 2)).iter().any(is_exact)
+    })
 }

@@ -5,7 +5,8 @@ use nanobragg::physics::Model;
 use nanobragg::physics::intensity::{self, Inherited};
 
 /// The scalar engine's value of every pixel with its bound; those that are not computed have the value 0 and no error.
-pub(crate) fn bounds(model: &Model, precision: Precision) -> Vec<PixelBound> {
+/// Of an image whose pixels know nothing of each other, only one of `every` along each axis need be looked at.
+pub(crate) fn bounds(model: &Model, precision: Precision, every: usize) -> Vec<PixelBound> {
     let [fast, slow] = model.geometry.pixels;
     let (mut latched, mut hangs) = (false, false);
     let factors = model.grid.iter().flat_map(|grid| &grid.values);
@@ -13,6 +14,10 @@ pub(crate) fn bounds(model: &Model, precision: Precision) -> Vec<PixelBound> {
     let mut bounds = vec![PixelBound::default(); fast * slow];
     for (position, out) in bounds.iter_mut().enumerate() {
         let (f, s) = (position % fast, position / fast);
+        if f % every != 0 || s % every != 0 {
+            out.passed_over = true;
+            continue;
+        }
         if !model.computes(f, s) {
             continue;
         }
@@ -24,6 +29,29 @@ pub(crate) fn bounds(model: &Model, precision: Precision) -> Vec<PixelBound> {
         out.exempt |= hangs || !out.value.is_finite();
     }
     bounds
+}
+
+/// What interpolation may add to the error of every pixel: a share of the largest sum on its tile, times what the pixel
+/// makes of the sum. `edge` is that of the tiles, the first of which begins with the region of interest.
+pub(crate) fn of_tiles(model: &Model, bounds: &[PixelBound], edge: Option<usize>, share: f64) -> Vec<f64> {
+    let mut allowed = vec![0.0; bounds.len()];
+    let Some(edge) = edge else { return allowed };
+    let width = model.geometry.pixels[0];
+    let [left, right, first, last] = model.roi;
+    for top in (first..=last).step_by(edge) {
+        for start in (left..=right).step_by(edge) {
+            let rows = top..(top + edge).min(last + 1);
+            let within = rows.flat_map(|row| {
+                (start..(start + edge).min(right + 1)).map(move |column| row * width + column)
+            });
+            let sum = |at: usize| {
+                if bounds[at].scale > 0.0 { bounds[at].value.abs() / bounds[at].scale } else { 0.0 }
+            };
+            let most = within.clone().filter(|&at| !bounds[at].exempt).map(sum).fold(0.0, f64::max);
+            within.for_each(|at| allowed[at] = share * most * bounds[at].scale);
+        }
+    }
+    allowed
 }
 
 /// What was found in one image, or in many.
@@ -42,18 +70,26 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    /// Compares an image, slow-major, with what the scalar engine has. `of_brightest` is allowed everywhere besides.
-    pub(crate) fn new(bounds: &[PixelBound], image: &[f32], of_brightest: f64) -> Held {
+    /// Compares an image, slow-major, with what the scalar engine has.
+    pub(crate) fn new(bounds: &[PixelBound], image: &[f32]) -> Held {
+        Held::with(bounds, image, &vec![0.0; bounds.len()])
+    }
+
+    /// The same where every pixel may be off by something besides.
+    pub(crate) fn with(bounds: &[PixelBound], image: &[f32], besides: &[f64]) -> Held {
         assert_eq!(bounds.len(), image.len(), "the size of the image");
-        let top = bounds.iter().filter(|b| !b.exempt).fold(0.0_f64, |top, b| top.max(b.value.abs()));
-        let mut held = Held { pixels: bounds.len(), ..Held::default() };
-        for (position, (bound, &value)) in bounds.iter().zip(image).enumerate() {
+        let mut held = Held::default();
+        for (position, ((bound, &value), besides)) in bounds.iter().zip(image).zip(besides).enumerate() {
+            if bound.passed_over {
+                continue;
+            }
+            held.pixels += 1;
             if bound.exempt {
                 held.exempt += 1;
                 continue;
             }
             let reference = bound.value as f32;
-            let error = bound.error + if bound.value == 0.0 { 0.0 } else { of_brightest * top };
+            let error = bound.error + besides;
             // Both are rounded to f32, each by half a unit in the last place.
             let unit = f64::from(reference.abs().next_up() - reference.abs());
             if value.to_bits() != reference.to_bits() && value != reference {
@@ -81,4 +117,10 @@ impl Held {
         self.worst = self.worst.max(other.worst);
         self.beyond.extend(other.beyond);
     }
+}
+
+/// The value below which a share of the values is; they are sorted.
+pub(crate) fn quantile(values: &mut [f64], share: f64) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[((values.len() - 1) as f64 * share) as usize]
 }

@@ -23,19 +23,29 @@ impl Variant {
         self.choice.dtype == Dtype::F32
     }
 
-    /// What a pixel may be off by besides, as a share of the brightest pixel: the bound of smooth tiles, in f32 with what
-    /// rounding adds in their products.
-    pub(crate) fn of_brightest(&self) -> f64 {
-        match (self.choice.tiles, self.choice.dtype) {
-            (false, _) => 0.0,
-            (true, Dtype::F64) => 1e-12,
-            (true, Dtype::F32) => 5e-7,
+    /// Whether it interpolates smooth images.
+    pub(crate) fn has_tiles(&self) -> bool {
+        self.choice.tiles
+    }
+
+    /// What interpolation on smooth tiles may add, as a share of the largest sum on the tile: their bound, in f32 with
+    /// what rounding adds in their products.
+    pub(crate) fn of_tile(&self) -> f64 {
+        match self.choice.dtype {
+            Dtype::F64 => 1e-12,
+            Dtype::F32 => 5e-7,
         }
     }
 
-    /// The image, slow-major, on a number of threads.
+    /// The image, slow-major, on a number of threads, and the edge of its tiles.
+    pub(crate) fn rendered(&self, experiment: &Experiment, threads: usize) -> (Vec<f32>, Option<usize>) {
+        let simulator = Simulator::with(experiment, threads, &self.choice).expect("a possible experiment");
+        (simulator.render(), simulator.explain().tile_edge)
+    }
+
+    /// The image alone.
     pub(crate) fn render(&self, experiment: &Experiment, threads: usize) -> Vec<f32> {
-        Simulator::with(experiment, threads, &self.choice).expect("a possible experiment").render()
+        self.rendered(experiment, threads).0
     }
 }
 
@@ -56,6 +66,12 @@ pub(crate) fn with_tiles() -> Vec<Variant> {
 /// f32 at the fastest level, pixel by pixel and with tiles.
 pub(crate) fn narrow_with_and_without_tiles() -> [Variant; 2] {
     [false, true].map(|tiles| Variant::new(Level::detect(), Dtype::F32, tiles))
+}
+
+/// Whether an experiment is computed in f32 if that is asked for.
+pub(crate) fn is_narrow(experiment: &Experiment) -> bool {
+    let choice = Choice { dtype: Dtype::F32, ..Choice::default() };
+    Simulator::with(experiment, 1, &choice).expect("a possible experiment").explain().not_f32.is_none()
 }
 
 /// Levels that this machine does not have.

@@ -1,8 +1,8 @@
 //! Smooth tiles: with a constant structure factor the sum over a tile of pixels is band-limited, so that it is summed at
 //! a few Chebyshev nodes only and interpolated, where the error of that is proven to be small.
 //!
-//! `docs/smooth-tiles.md` derives the bound. [`Smooth`] is made once for an experiment; [`Smooth::render`] does one tile,
-//! or says why it has to be summed pixel by pixel.
+//! `docs/smooth-tiles.md` derives the bound. [`Smooth`] is made once for an experiment; [`Smooth::begin`] begins
+//! one tile, whose rows [`Begun::rows`] gives, or says why it has to be summed pixel by pixel.
 
 mod bound;
 mod nodes;

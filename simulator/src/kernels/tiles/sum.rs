@@ -28,6 +28,24 @@ pub(crate) enum Direct {
     /// Terms have factors of their own.
     #[error("a correction is applied to every term or sub-pixel")]
     Factors,
+    /// The same, of a correction that is left out: the kernels still ask for it there.
+    #[error("polarization would be applied to every term, although it is left out")]
+    Polarization,
+    /// What is multiplied is the sum so far.
+    #[error("the sum is multiplied after every term (oddity compounded-oversample)")]
+    Running,
+    /// Sources do not count alike.
+    #[error("sources have weights of their own")]
+    Weights,
+    /// What the sensor captures changes within a pixel.
+    #[error("the sensor has a thickness: each sample has a capture fraction of its own")]
+    Layers,
+    /// The background does not go through what the sum goes through.
+    #[error("the background of water is added beside the sum (without oddity background-scaling)")]
+    Background,
+    /// Last digits would show.
+    #[error("on a background of water the image shows digits that f32 does not have")]
+    BackgroundInF32,
     /// Numbers that no bound can be made of.
     #[error("a direction of the detector or a wavelength is degenerate")]
     Degenerate,

@@ -342,6 +342,9 @@ fn what_is_not_band_limited_or_does_not_pay_is_refused() {
     assert_eq!(refused(|e| e.beam.dmin = 1e-10), Direct::Resolution);
     assert_eq!(refused(|e| e.sampling.oversample_omega = true), Direct::Factors);
     assert_eq!(refused(|e| e.oddities = crate::oddities::Oddities::none()), Direct::Factors);
+    let mut askew = model(&benchmark(2));
+    askew.geometry.slow = askew.geometry.slow * 1.1;
+    assert_eq!(Sum::new(&askew).unwrap_err(), Direct::Degenerate);
 
     let tile = Tile { first: [448, 448], pixels: [128, 128] };
     let refused = |smooth: &Smooth<f64>, value: f64| {

@@ -1,6 +1,9 @@
 //! What the pixel loop of the five workloads costs with every engine, instruction set and type of numbers, with smooth
-//! tiles and without, on one thread. Every answer is compared with the scalar engine's before it is timed; a wrong one
-//! ends the bench. `cargo bench -p nanobragg --bench kernels -- W2` times one of them.
+//! tiles and without, on one thread; and what a small experiment costs with every kernel there is ([`each`]). Every answer
+//! is compared with the scalar engine's before it is timed; a wrong one ends the bench. `cargo bench -p nanobragg --bench
+//! kernels -- W2` times one workload, `-- kernel` the kernels.
+
+mod each;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use nanobragg::Simulator;
@@ -123,29 +126,54 @@ fn difference(want: &[f32], got: &[f32]) -> [f64; 2] {
     [off.sum::<f64>() / n / 2.0, (got_mean / mean - 1.0).abs()]
 }
 
-fn bench(criterion: &mut Criterion) {
-    for (name, experiment) in workloads() {
-        let reference = Simulator::with(&experiment, 1, &Choice::reference()).expect("a possible experiment");
-        let want = reference.render();
-        let mut group = criterion.benchmark_group(name);
-        group
-            .sample_size(10)
-            .measurement_time(Duration::from_secs(1))
-            .warm_up_time(Duration::from_millis(200));
-        group.throughput(Throughput::Elements((want.len() as f64 * reference.model().steps()) as u64));
-        for (how, choice) in choices(experiment.crystal.structure_factors.is_none()) {
-            let simulator = Simulator::with(&experiment, 1, &choice).expect("a possible experiment");
-            let mut image = simulator.render();
-            let [miss, sum] = difference(&want, &image);
-            let limits = if choice.dtype == Dtype::F64 { LIMITS_F64 } else { LIMITS_F32 };
-            assert!(
-                miss <= limits[0] && sum <= limits[1],
-                "{name} {how}: {miss:e}, {sum:e}; limits {limits:?}"
-            );
-            eprintln!("{name} {how}: 1 - correlation {miss:.1e}, sum off by {sum:.1e}");
-            group.bench_function(how, |b| b.iter(|| simulator.render_into(&mut image)));
+/// How long one measurement may take.
+#[derive(Clone, Copy)]
+struct Pace {
+    warm_up: Duration,
+    measurement: Duration,
+}
+
+/// Verifies and times everything that a machine can do with an experiment.
+fn time(
+    criterion: &mut Criterion,
+    name: &str,
+    experiment: &Experiment,
+    pace: Pace,
+    only: fn(&Choice) -> bool,
+) {
+    let reference = Simulator::with(experiment, 1, &Choice::reference()).expect("a possible experiment");
+    let want = reference.render();
+    let mut group = criterion.benchmark_group(name);
+    group.sample_size(10).nresamples(1000).measurement_time(pace.measurement).warm_up_time(pace.warm_up);
+    group.throughput(Throughput::Elements((want.len() as f64 * reference.model().steps()) as u64));
+    let constant = experiment.crystal.structure_factors.is_none();
+    for (how, choice) in choices(constant).into_iter().filter(|(_, choice)| only(choice)) {
+        let simulator = Simulator::with(experiment, 1, &choice).expect("a possible experiment");
+        let mut image = simulator.render();
+        let [miss, sum] = difference(&want, &image);
+        let computed = simulator.explain();
+        let limits = if computed.dtype == Dtype::F64.name() { LIMITS_F64 } else { LIMITS_F32 };
+        assert!(miss <= limits[0] && sum <= limits[1], "{name} {how}: {miss:e}, {sum:e}; limits {limits:?}");
+        if choice.dtype == Dtype::F32
+            && let Some(why) = computed.not_f32
+        {
+            eprintln!("NOT RUN: {name} {how}: {why}");
+            continue;
         }
-        group.finish();
+        eprintln!("{name} {how}: 1 - correlation {miss:.1e}, sum off by {sum:.1e}");
+        group.bench_function(how, |b| b.iter(|| simulator.render_into(&mut image)));
+    }
+    group.finish();
+}
+
+fn bench(criterion: &mut Criterion) {
+    let pace = Pace { warm_up: Duration::from_millis(200), measurement: Duration::from_secs(1) };
+    for (name, experiment) in workloads() {
+        time(criterion, name, &experiment, pace, |_| true);
+    }
+    let pace = Pace { warm_up: Duration::from_millis(20), measurement: Duration::from_millis(80) };
+    for (name, experiment) in each::kernels() {
+        time(criterion, &name, &experiment, pace, |choice| !choice.tiles);
     }
 }
 
