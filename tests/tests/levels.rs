@@ -1,8 +1,12 @@
-//! Every golden case at every level and in both types of numbers, against the scalar engine in the same run.
+//! Every golden case at every level, in both types of numbers, with smooth tiles and without, against the scalar engine in
+//! the same run; and stamps that say which of these ran.
 
+use bragg_audit::capture::model::Capture;
+use bragg_tests::audits::{PASS, audit};
 use bragg_tests::compare::compare;
 use bragg_tests::golden::{Case, cases, disagreements, figures, needs_inputs, render_case, whole_images};
-use bragg_tests::programs::not_run;
+use bragg_tests::programs::{not_run, temporary_folder};
+use bragg_tests::stamps::{json, only_stamp, text};
 use nanobragg::kernels::{Dtype, Level};
 
 /// How far an image may be from the scalar engine's: 1 − correlation, and |sum ratio − 1|.
@@ -38,19 +42,28 @@ fn every_level_gives_the_golden_images() {
     }
     for dtype in [Dtype::F64, Dtype::F32] {
         for level in Level::available() {
-            worst.push((level, dtype, [("", 0.0_f64); 2]));
+            worst.extend(["auto", "off"].map(|tiles| (level, dtype, tiles, [("", 0.0_f64); 2])));
         }
     }
     let cases = cases();
-    for case in cases.iter().filter(|case| golden.is_some() || !needs_inputs(case)) {
+    for case in &cases {
         let id = &case.id;
+        if golden.is_none() && needs_inputs(case) {
+            not_run(&format!("levels on golden case {id}: no golden folder with its input files"));
+            continue;
+        }
         let figures = figures.get(id).unwrap_or_else(|| panic!("no figures of case {id}"));
         let want = render_case("nanobragg", case, figures, &["--engine", "rust-reference"]);
-        for (level, dtype, worst) in &mut worst {
-            let words = ["--engine", "rust-fast", "--simd", level.name(), "--dtype", dtype.name()];
+        // Tiles are of one structure factor for all reflections.
+        let may_have_tiles = !case.args.iter().any(|word| word.ends_with(".hkl"));
+        for (level, dtype, tiles, worst) in &mut worst {
+            if *tiles == "off" && !may_have_tiles {
+                continue;
+            }
+            let words = ["--simd", level.name(), "--dtype", dtype.name(), "--tiles", tiles];
             let got = render_case("nanobragg", case, figures, &words);
-            let mut complain =
-                |what: String| complaints.push(format!("{level} {} {id}: {what}", dtype.name()));
+            let how = format!("{level} {} --tiles {tiles}", dtype.name());
+            let mut complain = |what: String| complaints.push(format!("{how} {id}: {what}"));
             if *dtype == Dtype::F64 {
                 disagreements(figures, &got).into_iter().for_each(&mut complain);
             }
@@ -70,10 +83,10 @@ fn every_level_gives_the_golden_images() {
             }
         }
     }
-    for (level, dtype, [miss, sum]) in worst {
+    for (level, dtype, tiles, [miss, sum]) in worst {
         let dtype = dtype.name();
         eprintln!(
-            "{level} {dtype}: largest 1 − correlation {:e} ({}), sum off by {:e} ({})",
+            "{level} {dtype} --tiles {tiles}: largest 1 − correlation {:e} ({}), sum off by {:e} ({})",
             miss.1, miss.0, sum.1, sum.0
         );
     }
@@ -108,4 +121,25 @@ fn exceptions_are_cases_and_say_why() {
         assert!(cases.iter().any(|case| case.id == *id), "{id} is no golden case");
         assert!(limits.miss >= F32.miss && limits.sum >= F32.sum && why.len() > 20, "{id}: {why}");
     }
+}
+
+#[test]
+fn stamps_say_what_ran_and_old_ones_are_read() {
+    let reports = temporary_folder();
+    let words = "--no-profile --sizes 64 --iterations 1 --reference rust-reference";
+    let words: Vec<&str> = words.split(' ').chain(["--candidate-args=--simd plain --dtype f32"]).collect();
+    audit("capture", &words, reports.path()).expect_code(PASS);
+    let stamp = only_stamp(reports.path(), "b1");
+    let mut record = json(&stamp, "capture.json");
+    let size = &mut record["sizes"][0];
+    let how = |engine: &str, simd: &str, dtype: &str| serde_json::json!({ "engine": engine, "simd": simd, "dtype": dtype });
+    assert_eq!(size["reference_arithmetic"], how("rust-reference", "scalar", "f64"));
+    assert_eq!(size["candidate_arithmetic"], how("rust-fast", "plain", "f32"));
+    let summary = text(&stamp, "summary.md");
+    assert!(summary.contains("rust-fast, plain, f32"), "{summary}");
+
+    let fields = size.as_object_mut().expect("a size");
+    fields.retain(|name, _| !name.ends_with("_arithmetic"));
+    let old: Capture = serde_json::from_value(record).expect("a record of before this was told");
+    assert!(old.sizes[0].candidate_arithmetic.is_none());
 }

@@ -1,6 +1,7 @@
 //! The record of phase B1, as it is kept in JSON. Reports are made from it alone.
 
 use crate::engines::Identity;
+use crate::engines::render::Arithmetic;
 use crate::gates::{Gate, Outcome, Verdict};
 use crate::metrics::Comparison;
 use crate::stats::Series;
@@ -105,6 +106,12 @@ pub struct SizeResult {
     pub numbers: Numbers,
     /// Whether the size was set by the audit, and not by the case's own arguments.
     pub sized: bool,
+    /// How the reference computes, where it is an engine that tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference_arithmetic: Option<Arithmetic>,
+    /// How the candidate computes, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub candidate_arithmetic: Option<Arithmetic>,
     /// Pixels along fast and slow, where the candidate tells.
     pub shape: Option<[u32; 2]>,
     /// First render against the reference.

@@ -5,7 +5,7 @@ use super::model::{Capture, Judged, Numbers, SizeResult};
 use super::referee::{self, Opinion};
 use super::{Log, MEASURED, Role, Settings};
 use crate::case::Case;
-use crate::engines::render::{self, Extras, RenderTimes, Rendered, Timings};
+use crate::engines::render::{self, Arithmetic, Extras, RenderTimes, Rendered, Timings};
 use crate::engines::{Engine, Kind};
 use crate::exit::{Exit, Result};
 use crate::formats::Array2;
@@ -119,6 +119,8 @@ pub(super) fn run(
         verdict: Verdict::NotComparable,
         problem: None,
         sized: size.is_some(),
+        reference_arithmetic: arithmetic(reference.as_ref()),
+        candidate_arithmetic: arithmetic(cold.as_ref()),
         shape: shape(cold.as_ref(), reference.as_ref()),
         numbers,
         cold: None,
@@ -188,6 +190,11 @@ fn shape(cold: Option<&Rendered>, reference: Option<&Rendered>) -> Option<[u32; 
         .flatten()
         .find_map(|r| r.shape.or_else(|| r.read(None).ok().map(|a| a.shape())))?;
     Some([u32::try_from(known.width).ok()?, u32::try_from(known.height).ok()?])
+}
+
+/// How an engine computes, if it told.
+fn arithmetic(run: Option<&Rendered>) -> Option<Arithmetic> {
+    Some(run?.timings.as_ref()?.arithmetic.clone())
 }
 
 fn warm_renders(timings: Option<&Timings>) -> impl Iterator<Item = &RenderTimes> {

@@ -1,7 +1,11 @@
 //! One render of a case by an engine, isolated: a new empty directory with copies of the declared inputs, or, when a
 //! person asks for it, a directory of theirs, whose changes are then listed.
 
+mod timings;
+
 pub use super::inherited::{ALLOWED_ENVIRONMENT, Inherited, allowed_environment};
+pub use timings::{Arithmetic, RenderTimes, Timings};
+
 use super::process::{self, Ended, Ending, Limits};
 use super::run_dir::RunDir;
 use super::{Engine, Kind, definition::Definition, definition::LogPatterns, template};
@@ -9,7 +13,6 @@ use crate::case::Case;
 use crate::exit::{AuditError, Exit, Result};
 use crate::formats::{self, Array2, FormatError, Shape};
 use crate::hash;
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -43,44 +46,6 @@ pub struct Conditions {
     pub inherited: Inherited,
     /// More environment variables.
     pub environment: Vec<(String, String)>,
-}
-
-/// One render of the timings file that our Rust engine writes.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct RenderTimes {
-    /// `cold` or `warm`.
-    pub kind: String,
-    /// Whether the set-up came from the cache.
-    pub cache_hit: bool,
-    /// Set-up, seconds.
-    pub setup_s: f64,
-    /// Pixel loop, seconds.
-    pub sim_s: f64,
-    /// Writing the outputs, seconds.
-    pub output_s: f64,
-    /// All three and what lies between, seconds.
-    pub total_s: f64,
-    /// Peak resident bytes so far.
-    pub peak_bytes: Option<u64>,
-    /// Test builds only: thread time of the planted delay, seconds.
-    pub planted_s: Option<f64>,
-}
-
-/// The timings file of our Rust engine.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Timings {
-    /// The path through the library.
-    pub engine: String,
-    /// Arithmetic.
-    pub dtype: String,
-    /// Threads used.
-    pub threads: usize,
-    /// Pixels along fast.
-    pub fpixels: u32,
-    /// Pixels along slow.
-    pub spixels: u32,
-    /// One entry per render.
-    pub renders: Vec<RenderTimes>,
 }
 
 /// A render that ended. The directory lives as long as this value.
@@ -283,7 +248,7 @@ pub fn attempt(
         run.failure = changed_input(engine, case, &copies, &place);
     }
     if engine.kind == Kind::Rust {
-        run.timings = read_timings(&results.join("timings.json"))?;
+        run.timings = timings::read(&results.join("timings.json"))?;
     }
     let told = run.timings.as_ref().map(|t| Shape::new(t.fpixels as usize, t.spixels as usize));
     run.shape =
@@ -463,15 +428,6 @@ fn last_lines(text: &str, n: usize) -> String {
         "nothing".into()
     } else {
         lines[lines.len().saturating_sub(n)..].join("\n           ")
-    }
-}
-
-fn read_timings(path: &Path) -> Result<Option<Timings>> {
-    match std::fs::read(path) {
-        Ok(bytes) => serde_json::from_slice(&bytes)
-            .map(Some)
-            .map_err(|e| AuditError::failed("the engine's timings file", e)),
-        Err(_) => Ok(None),
     }
 }
 

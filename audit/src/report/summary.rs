@@ -198,6 +198,9 @@ fn settings(s: &Summary<'_>) -> String {
             }
         }
         rows.push(vec!["threads".into(), c.threads.to_string()]);
+        if let Some(how) = c.sizes.iter().find_map(|z| z.candidate_arithmetic.as_ref()) {
+            rows.push(vec!["computed with".into(), how.to_string()]);
+        }
         rows.push(vec!["isolation".into(), isolation(c)]);
         rows.push(vec!["self-check".into(), parts::determinism(c)]);
         rows.push(vec!["profiler".into(), profiler(c)]);
