@@ -2,7 +2,7 @@
 //! names, relative positions, inlined files (`fi=`, `fe=`), jumps, several parts in one file.
 //!
 //! The format: <https://valgrind.org/docs/manual/cl-format.html>. Counts are exact. A line that makes no sense is skipped
-//! and counted; so is what would take more memory than [`MOST_HELD`].
+//! and counted; so is what would take more memory than `MOST_HELD`.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;

@@ -3,7 +3,7 @@
 //! A sample is a head line (`command thread [cpu] time: period event:`) and one indented line a frame
 //! (`address function+offset (file)`), innermost first, ended by an empty line. Frames that perf made of inlining are left
 //! out: the files' debug information gives them again, with columns. What makes no sense is skipped and counted; so is what
-//! would take more memory than [`MOST_HELD`].
+//! would take more memory than `MOST_HELD`.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};

@@ -140,7 +140,7 @@ impl<T> Stack<T> {
 }
 
 impl Trace {
-    /// Leads `along` through the trace. Returns how many spans were left out because [`MOST_OPEN`] were open on their thread.
+    /// Leads `along` through the trace. Returns how many spans were left out because `MOST_OPEN` were open on their thread.
     ///
     /// # Errors
     /// Those of the temporary file that holds the spans of a large trace.
