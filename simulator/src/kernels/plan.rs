@@ -18,6 +18,10 @@ use std::sync::Arc;
 
 /// The largest amplitude of a lattice whose square and sum are far from the ends of f32.
 const MOST_CELLS_IN_F32: f64 = 1e15;
+/// From the anchor to the end of its block, in distances of the detector. R² is a quadratic in the way: near the direct beam
+/// it is as large as the distance's square, and its terms are as large as the way's; four distances cost it 16 roundings.
+const LONGEST_WAY_IN_F32: f64 = 4.0;
+
 /// The largest error of ln(F_latt²) that the phase may bring in f32, where the transform is steepest.
 const WORST_PHASE_IN_F32: f64 = 2e-3;
 /// Halves of whole numbers are exact in f32 up to this one.
@@ -314,6 +318,9 @@ fn why_not_f32(
     let steepest = directions.iter().flat_map(|d| d.axes).map(Vec3::norm).fold(0.0, f64::max);
     let nearest = model.geometry.close_distance.abs().max(f64::MIN_POSITIVE);
     let way = ANCHORED as f64 / 2.0 * model.geometry.pixel / nearest;
+    if way > LONGEST_WAY_IN_F32 {
+        return Some("f32 would lose the distance of neighbouring pixels (a very close detector)");
+    }
     let change = steepest * way.min(2.0) + 0.5;
     if std::f64::consts::TAU * width * change * f64::from(f32::EPSILON) / 2.0 > WORST_PHASE_IN_F32 {
         return Some(
