@@ -11,7 +11,11 @@ fn no_instruction_of_a_kernel_is_a_call() {
     let file = object::File::parse(&*bytes).unwrap();
     let names: Vec<&str> = file.symbols().filter_map(|symbol| symbol.name().ok()).collect();
     assert!(names.iter().any(|name| name.contains("kernels")), "{} has no symbols", path.display());
-    let intrinsics = ["_mm512_", "_mm256_", "_mm_"];
-    let calls: Vec<&&str> = names.iter().filter(|name| intrinsics.iter().any(|i| name.contains(i))).collect();
+    // of the narrow ones those on floats: check sums of packed images use the others
+    let narrow = |name: &str| {
+        name.contains("_mm_") && ["_ps", "_pd", "_ss", "_sd"].iter().any(|kind| name.contains(kind))
+    };
+    let wide = |name: &str| name.contains("_mm512_") || name.contains("_mm256_");
+    let calls: Vec<&&str> = names.iter().filter(|name| wide(name) || narrow(name)).collect();
     assert!(calls.is_empty(), "a closure or a function without inline(always)? {calls:#?}");
 }
