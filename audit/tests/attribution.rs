@@ -176,6 +176,7 @@ fn row<'a>(hot: &'a HotLoops, name: &str) -> &'a HotLoop {
 }
 
 /// Where the profile's shares are not those of the processor's clock.
+#[expect(clippy::print_stdout, reason = "what was found is shown when a test fails")]
 fn disagreement(hot: &HotLoops, spent: &BTreeMap<&str, u64>) -> Option<String> {
     let total = hot.sources[0].total_ms.unwrap() * 1e6;
     for (name, ns) in spent {
