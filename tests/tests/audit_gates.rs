@@ -231,6 +231,12 @@ fn hot_loops_refuses_when_a_source_has_changed_since() {
     };
     here("inventory", &[]).expect_code(PASS);
     here("capture", &SMALL).expect_code(PASS);
+    // A newer inventory of another tree is not taken for this one's.
+    let other = temporary_folder();
+    std::fs::write(other.path().join("other.c"), "void f(int n) { for (int i = 0; i < n; i++) {} }")
+        .expect("a source");
+    here("inventory", &[&other.path().display().to_string()]).expect_code(PASS);
+    assert_eq!(stamps(&root.join("reports"), "a").len(), 2);
     here("hot-loops", &[]).expect_code(PASS);
     let source = root.join("simulator/src/lib.rs");
     let changed = std::fs::read_to_string(&source).expect("a source") + "\n// changed\n";

@@ -9,7 +9,7 @@ use crate::exit::{AuditError, Result};
 use crate::gates::Verdict;
 use crate::hash;
 use crate::hot_loops::{self, HotLoops, Inputs, Others};
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, SourceFile};
 use crate::progress::Progress;
 use crate::report::summary::{LoopRow, Loops, Summary, summary};
 use crate::report::table;
@@ -43,9 +43,11 @@ pub fn hot_loops(ctx: &Context, args: &HotLoopsArgs, outdir: Option<&Path>) -> R
         "a capture (phase B1)",
         &format!("bragg-audit capture{flags}"),
     )?;
+    let inventories = ctx.phase_dir("a");
+    let of_this_tree = || newest_of_tree(&inventories, &ctx.root);
     let inventory_stamp = need(
-        args.inventory.as_deref(),
-        &ctx.phase_dir("a"),
+        args.inventory.clone().or_else(of_this_tree).as_deref(),
+        &inventories,
         "an inventory (phase A)",
         &format!("bragg-audit inventory{flags}"),
     )?;
@@ -162,6 +164,15 @@ pub(super) fn need(given: Option<&Path>, dir: &Path, what: &str, command: &str) 
             ))
         }),
     }
+}
+
+/// The newest inventory with a file that is the same under `root`: `inventory PATH…` lists other trees too.
+fn newest_of_tree(inventories: &Path, root: &Path) -> Option<PathBuf> {
+    let same = |file: &SourceFile| hash::file(&root.join(&file.path)).is_ok_and(|now| now == file.sha256);
+    stamp::all(inventories).into_iter().rev().find(|stamp| {
+        let listed = stamp::read_json::<Inventory>(stamp, inventory::FILE);
+        listed.is_ok_and(|listed| listed.files.iter().any(same))
+    })
 }
 
 fn unmet(record: &Capture, stamp: &Path, flags: &str) -> Vec<Obstacle> {

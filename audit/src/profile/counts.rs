@@ -9,8 +9,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-/// Longest file that is read, unpacked.
-const LARGEST: u64 = 1 << 30;
+/// Longest file that is read, unpacked: what it says takes up to four times as much while it is read.
+const LARGEST: u64 = 1 << 28;
 
 /// What a file says.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -110,13 +110,9 @@ impl Counts {
     /// A sentence with what is wrong with it.
     pub fn read(path: &Path) -> Result<Counts, String> {
         let file = std::fs::File::open(path).map_err(|e| e.to_string())?;
-        let mut bytes = Vec::new();
-        file.take(LARGEST).read_to_end(&mut bytes).map_err(|e| e.to_string())?;
+        let mut bytes = all_of(file)?;
         if bytes.starts_with(&[0x1f, 0x8b]) {
-            let mut whole = Vec::new();
-            let packed = flate2::read::MultiGzDecoder::new(bytes.as_slice()).take(LARGEST);
-            std::io::BufReader::new(packed).read_to_end(&mut whole).map_err(|e| e.to_string())?;
-            bytes = whole;
+            bytes = all_of(flate2::read::MultiGzDecoder::new(bytes.as_slice()))?;
         }
         Counts::parse(&bytes)
     }
@@ -187,6 +183,19 @@ impl Counts {
             }
         }
     }
+}
+
+/// All bytes, or why not.
+fn all_of(from: impl Read) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    from.take(LARGEST + 1).read_to_end(&mut bytes).map_err(|e| e.to_string())?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(format!(
+            "longer than {} MiB: export the sources that matter alone (llvm-cov export … SOURCES)",
+            LARGEST >> 20
+        ));
+    }
+    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -36,7 +36,7 @@ pub fn timeline(title: &str, trace: &Trace) -> std::io::Result<String> {
         drawn: 0,
         left_out: 0,
     };
-    trace.walk(&mut drawing)?;
+    drawing.left_out += trace.walk(&mut drawing)?;
     drawing.next_lane();
     let mut svg = opening(WIDTH, drawing.y + 12.0, title);
     let left_out = match drawing.left_out {

@@ -3,7 +3,7 @@
 //! What the tables hold together is bounded by [`MOST_HELD`]: a hostile file cannot take more memory than that, beside the
 //! window of the reader, the spans that are sorted and the beginnings that wait, which have limits of their own.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::super::budget::{Budget, ENTRY};
 use super::counters::{Counters, is_memory};
@@ -41,8 +41,9 @@ pub(super) struct Building {
     spans: Spans,
     pairs: Pairs,
     counters: Counters,
-    others: HashMap<u8, u64>,
-    instants: HashMap<Vec<u8>, u64>,
+    /// By letter.
+    others: Vec<u64>,
+    instants: Instants,
     processes: HashMap<String, String>,
     pub(super) counts: Counts,
 }
@@ -63,8 +64,8 @@ impl Default for Building {
             spans: Spans::default(),
             pairs: Pairs::default(),
             counters: Counters::default(),
-            others: HashMap::new(),
-            instants: HashMap::new(),
+            others: vec![0; 256],
+            instants: Instants::default(),
             processes: HashMap::new(),
             counts: Counts::default(),
         }
@@ -141,7 +142,7 @@ impl Building {
     }
 
     fn other(&mut self, letter: u8, event: &Event<'_>) {
-        *self.others.entry(letter).or_default() += 1;
+        self.others[usize::from(letter)] += 1;
         match letter {
             b'M' => self.metadata(event),
             b'C' => self.counters.counter(event, &mut self.budget),
@@ -150,21 +151,11 @@ impl Building {
                     self.counters.memory(event, &mut self.budget);
                 }
                 if let Raw::Text(name) = event.name {
-                    self.instant(name);
+                    self.instants.count(name, &mut self.budget);
                 }
             }
             b'b' | b'e' | b'S' | b'F' => self.asynchronous(letter, event),
             _ => {}
-        }
-    }
-
-    fn instant(&mut self, name: &[u8]) {
-        if let Some(count) = self.instants.get_mut(name) {
-            *count += 1;
-        } else if self.instants.len() < MOST && self.budget.take(2 * name.len() + ENTRY) {
-            self.instants.insert(name.to_vec(), 1);
-        } else {
-            *self.instants.entry(FURTHER.into()).or_default() += 1;
         }
     }
 
@@ -280,19 +271,49 @@ impl Building {
             let process = self.processes.get(&thread.pid);
             thread.process = process.filter(|name| self.budget.take(name.len())).cloned();
         }
-        self.counts.others =
-            self.others.into_iter().map(|(letter, n)| (char::from(letter).to_string(), n)).collect();
-        let instants = self.instants.into_iter().map(|(name, n)| (Raw::Text(&name).text().into_owned(), n));
+        let others = (0..=u8::MAX).zip(self.others).filter(|(_, n)| *n > 0);
+        self.counts.others = others.map(|(letter, n)| (char::from(letter).to_string(), n)).collect();
         self.spans.sort()?;
         Ok(Trace {
             threads: self.threads,
             keys: self.keys,
             counts: self.counts,
-            instants: instants.collect(),
+            instants: self.instants.finish(),
             asyncs: self.pairs.finish(),
             counters: self.counters.finish(),
             spans: self.spans,
         })
+    }
+}
+
+/// How often each instant event was met.
+#[derive(Default)]
+struct Instants {
+    ids: Names,
+    list: Vec<(Vec<u8>, u64)>,
+    further: u64,
+}
+
+impl Instants {
+    fn count(&mut self, name: &[u8], budget: &mut Budget) {
+        let list = &mut self.list;
+        let new = || {
+            list.push((name.to_vec(), 0));
+            list.len() as u32 - 1
+        };
+        match self.ids.find_or_add([name, b"", b""], budget, new) {
+            Some(index) => self.list[index as usize].1 += 1,
+            None => self.further += 1,
+        }
+    }
+
+    fn finish(self) -> BTreeMap<String, u64> {
+        let mut all = BTreeMap::new();
+        let further = (self.further > 0).then(|| (FURTHER.to_owned(), self.further));
+        let known = self.list.iter().map(|(name, n)| (Raw::Text(name).text().into_owned(), *n));
+        // two spellings of one name may differ in their escapes
+        known.chain(further).for_each(|(name, n)| *all.entry(name).or_default() += n);
+        all
     }
 }
 

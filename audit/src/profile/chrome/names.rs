@@ -52,16 +52,23 @@ impl Names {
     }
 }
 
-/// Eight bytes at a time, as in rustc's hash (Firefox's before).
+/// Eight bytes at a time, as in rustc's hash (Firefox's before); the last eight may overlap those before them.
 fn hash(parts: [&[u8]; 3]) -> u64 {
     const FACTOR: u64 = 0x517c_c1b7_2722_0a95;
     let mut hash = 0u64;
     let mut add = |word: u64| hash = (hash.rotate_left(5) ^ word).wrapping_mul(FACTOR);
     for part in parts {
+        add(part.len() as u64);
         let (words, rest) = part.as_chunks::<8>();
         words.iter().for_each(|word| add(u64::from_le_bytes(*word)));
-        let last = rest.iter().fold(0, |word, &byte| word << 8 | u64::from(byte));
-        add(last ^ (part.len() as u64) << 56);
+        match (rest, part.last_chunk::<8>(), part.first_chunk::<4>(), part.last_chunk::<4>()) {
+            ([], ..) => {}
+            (_, Some(last), ..) => add(u64::from_le_bytes(*last)),
+            (_, None, Some(first), Some(last)) => {
+                add(u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last)));
+            }
+            _ => add(rest.iter().fold(0, |word, &byte| word << 8 | u64::from(byte))),
+        }
     }
     hash ^ hash >> 32
 }

@@ -78,26 +78,33 @@ fn thousandfold(raw: &[u8]) -> Option<i64> {
         [b'-', rest @ ..] => (true, rest),
         rest => (false, rest),
     };
-    if raw.len() > 19 {
+    // 18 digits fit
+    if raw.len() > 18 {
         return None;
     }
-    let (mut value, mut decimals, mut point) = (0i64, 0, false);
-    for &byte in raw {
-        match byte {
-            b'0'..=b'9' if decimals < 3 => {
-                value = value.checked_mul(10)?.checked_add(i64::from(byte - b'0'))?;
-                decimals += u32::from(point);
-            }
-            b'0'..=b'9' => {
-                value += i64::from(decimals == 3 && byte >= b'5');
-                decimals += 1;
-            }
-            b'.' => point = true,
-            _ => return None,
-        }
+    let whole = behind_digits(raw, 0);
+    let decimals = match &raw[whole..] {
+        [] => &[],
+        [b'.', decimals @ ..] if behind_digits(decimals, 0) == decimals.len() => decimals,
+        _ => return None,
+    };
+    let (eights, ones) = raw[..whole].as_chunks();
+    let value = eights.iter().fold(0, |value, digits| 100_000_000 * value + eight_digits(*digits));
+    let mut value =
+        ones.iter().fold(value, |value, digit| 10 * value + i64::from(digit - b'0')).checked_mul(1000)?;
+    for (digit, unit) in decimals.iter().zip([100, 10, 1]) {
+        value += unit * i64::from(digit - b'0');
     }
-    let value = value.checked_mul(10i64.pow(3 - decimals.min(3)))?;
+    value += i64::from(decimals.get(3).is_some_and(|&digit| digit >= b'5'));
     Some(if negative { -value } else { value })
+}
+
+/// What eight digits say: neighbours are joined to pairs, pairs to fours, fours to eight.
+fn eight_digits(digits: [u8; 8]) -> i64 {
+    let ones = u64::from_le_bytes(digits) & (ONES * 0xf);
+    let pairs = (ones * (10 << 8 | 1)) >> 8 & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs * (100 << 16 | 1)) >> 16 & 0x0000_ffff_0000_ffff;
+    ((fours * (10_000 << 32 | 1)) >> 32).cast_signed()
 }
 
 /// A string's text; halves of surrogate pairs become `\u{fffd}`.
@@ -124,6 +131,14 @@ pub(super) const fn short(key: &[u8]) -> u64 {
         at += 1;
     }
     word
+}
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGHS: u64 = ONES << 7;
+/// The eight bytes from `at` on, the first one lowest; `None` where there are fewer.
+#[inline(always)]
+fn word_at(bytes: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
 }
 
 /// Behind the blanks that start at `at`.
@@ -160,8 +175,6 @@ pub(super) fn string(bytes: &[u8], mut at: usize) -> Result<usize, Fault> {
 /// The high bit of the first byte that is a quote, a backslash or below 0x20 (and possibly of later bytes).
 #[inline]
 fn stops(word: u64) -> u64 {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGHS: u64 = ONES << 7;
     let zero = |w: u64| w.wrapping_sub(ONES) & !w;
     let quote = zero(word ^ (ONES * 0x22));
     let backslash = zero(word ^ (ONES * 0x5c));
@@ -293,6 +306,29 @@ fn number(bytes: &[u8], mut at: usize) -> Result<usize, Fault> {
         at = digits(at)?;
     }
     Ok(at)
+}
+
+/// Behind the digits that start at `at`.
+fn behind_digits(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(word) = word_at(bytes, at) {
+        let others = no_digits(word);
+        if others != 0 {
+            return at + (others.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    while bytes.get(at).is_some_and(u8::is_ascii_digit) {
+        at += 1;
+    }
+    at
+}
+
+/// The high bit of every byte that is no digit.
+#[inline(always)]
+fn no_digits(word: u64) -> u64 {
+    // digits become 0 to 9, and 0x76 lifts what is above to 0x80
+    let digits = word ^ (ONES * 0x30);
+    (((digits & !HIGHS) + ONES * 0x76) | digits) & HIGHS
 }
 
 /// `null`, `true`, `false`, and the words for what is no number that Python writes.

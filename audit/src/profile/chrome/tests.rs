@@ -340,3 +340,18 @@ fn times_keep_their_nanoseconds() {
     assert_eq!(share(&trace, "a").inclusive_ns, 1);
     assert_eq!(share(&trace, "b").inclusive_ns, 2_000_000);
 }
+
+proptest! {
+    /// Against whole numbers of arbitrary length, digit by digit.
+    #[test]
+    fn microseconds_are_read_to_the_last_nanosecond(text in "-?[0-9]{1,15}(\\.[0-9]{1,5})?") {
+        let (whole, decimals) = text.split_once('.').unwrap_or((&text, ""));
+        let padded = format!("{decimals:0<4}");
+        let nanoseconds: i64 = format!("{whole}{}", &padded[..3]).parse().unwrap();
+        let up = i64::from(padded.as_bytes()[3] >= b'5') * if text.starts_with('-') { -1 } else { 1 };
+        let expected = if text.len() <= 18 { Some(nanoseconds + up) } else { None };
+        let found = scan::Raw::Number(text.as_bytes()).nanoseconds();
+        // longer texts go through binary fractions
+        prop_assert!(found == expected || expected.is_none() && found.unwrap().abs_diff(nanoseconds + up) < 1 << 10, "{:?}", found);
+    }
+}
