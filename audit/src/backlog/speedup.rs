@@ -1,6 +1,6 @@
 //! How much faster a loop may become: from the compiler's evidence and the width of vectors, with its reasons.
 
-use crate::evidence::{Code, CodeState};
+use crate::evidence::{Code, CodeState, NOT_INLINED};
 use crate::inventory::{Language, Loop, LoopKind, Status};
 use serde::{Deserialize, Serialize};
 
@@ -53,7 +53,7 @@ pub struct Speedup {
 
 impl Speedup {
     /// One lane per value is the most that vector code can give to a loop bound by arithmetic. Where the compiler's
-    /// evidence says that the loop is scalar, s is the number of lanes; where there is no evidence the loop may be
+    /// evidence says that the loop is scalar, s is the number of lanes; where it says that the loop computes nothing itself, s is 1; where there is no evidence the loop may be
     /// vector code already, and s is taken half way between 1 and the lanes. A known trip count below the lanes
     /// does not lower s, since lanes can come from a loop around it, but it is said.
     pub(crate) fn expected(found: &Loop, vectors: &Vectors) -> Self {
@@ -111,9 +111,8 @@ fn of_code(code: &Code, vectors: &Vectors, lanes_text: &str, kind: LoopKind) -> 
     // counted in the IR only: where registers are not known, neither are flops
     let counted = code.examples.iter().all(|i| i.registers.is_some());
     let idle = counted && code.examples.iter().all(|i| i.flops == 0);
-    let control =
-        kind == LoopKind::Rayon || code.reason.as_ref().is_some_and(|r| r.contains("it runs other loops"));
-    if idle && control {
+    let elsewhere = |reason: &String| reason.contains("it runs other loops") || reason == NOT_INLINED;
+    if idle && (kind == LoopKind::Rayon || code.reason.as_ref().is_some_and(elsewhere)) {
         return Some((1.0, "from evidence: it hands out work and computes nothing itself".into()));
     }
     match code.state_on(vectors.bits) {

@@ -1,6 +1,7 @@
 //! The backlog of a drawn profile.
 
 use super::*;
+use crate::evidence::NOT_INLINED;
 use crate::hot_loops::{SAMPLES, SourceSummary};
 
 const SOURCE: &str = "pub fn pixel(v: &[f64], w: &[f64]) -> f64 {
@@ -169,6 +170,23 @@ fn evidence_sets_the_assumed_factor() {
     };
     assert!(reason("pixel#2").starts_with("vector code already (isvectorized"));
     assert!(reason("pixel#1").starts_with("needs no work: cold"));
+}
+
+/// A loop that only calls has nothing to gain from vectors, however much of the time stands on its line.
+#[test]
+fn a_loop_that_computes_nothing_itself_is_not_proposed() {
+    let proposed = |flops: u64| {
+        let mut d = drawn(&TYPICAL);
+        let found = d.inventory.loops.iter_mut().find(|l| l.loop_id.ends_with("pixel#3")).unwrap();
+        let code = serde_json::json!({
+            "state": "unknown", "instances": [["unknown", 1]], "reason": NOT_INLINED, "run": "rustc",
+            "examples": [{ "function": "in_worker", "state": "unknown", "registers": 128, "flops": flops }],
+        });
+        found.code = serde_json::from_value(code).unwrap();
+        let backlog = build(&d.hot, &d.inventory, &d.tests, &context());
+        backlog.candidates.iter().any(|c| c.loop_id.ends_with("pixel#3"))
+    };
+    assert!(!proposed(0) && proposed(2));
 }
 
 #[test]

@@ -19,6 +19,7 @@ pub mod rules;
 mod standing;
 pub mod wrapper;
 
+pub(crate) use model::NOT_INLINED;
 pub use model::{Code, CodeState, CompilerRun, How, Instance};
 pub use record::Record;
 pub use standing::missing;

@@ -44,6 +44,9 @@ pub enum How {
     Unrolled,
 }
 
+/// What is said of code whose loop, and whatever it computes, is in a function that it calls.
+pub(crate) const NOT_INLINED: &str = "its loop is in a function that was not inlined";
+
 /// One copy of a loop in the machine code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Instance {

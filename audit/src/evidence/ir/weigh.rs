@@ -1,6 +1,6 @@
 //! What the code of a loop is made of, and what that makes it: vector code or not.
 
-use super::super::model::{CodeState, How};
+use super::super::model::{CodeState, How, NOT_INLINED};
 use super::function::Instruction;
 use super::instruction::Class;
 use std::collections::BTreeSet;
@@ -218,12 +218,9 @@ fn unrolled(straight: &Tally) -> Option<(CodeState, Option<How>, Tally, String)>
     }
     let state = straight.state();
     Some(match state {
-        CodeState::Scalar if straight.floats() == 0 && !straight.callees.is_empty() => (
-            CodeState::Unknown,
-            None,
-            straight.clone(),
-            "its loop is in a function that was not inlined".into(),
-        ),
+        CodeState::Scalar if straight.floats() == 0 && !straight.callees.is_empty() => {
+            (CodeState::Unknown, None, straight.clone(), NOT_INLINED.into())
+        }
         CodeState::Scalar => {
             (state, Some(How::Unrolled), straight.clone(), "unrolled or run once, without vectors".into())
         }
