@@ -95,7 +95,7 @@ impl Backlog {
         line(
             page,
             format_args!(
-                "- s is **assumed, not measured**. It rests on the widest vectors of this CPU, {} with {} of {}, and on what the compiler made of the loop: scalar code gets s = that many; code partly in vectors 1/((1−v)/n + v·w/n), v the share in vectors of w of the n lanes; vector code in narrower registers the ratio of the widths; a loop without evidence, or with instances that differ, may be vector code already and gets half way between 1 and that.",
+                "- s is **assumed, not measured**. It rests on the widest vectors of this CPU, {} with {} of {}, and on what the compiler made of the loop: scalar code gets s = that many; code partly in vectors 1/((1−v)/n + v·w/n), v the share in vectors of w of the n lanes; vector code in narrower registers the ratio of the widths; a loop that computes nothing itself 1; a loop without evidence, or with instances that differ, may be vector code already and gets half way between 1 and that.",
                 self.vectors.instruction_set,
                 plural(self.vectors.lanes as usize, "lane"),
                 self.vectors.dtype

@@ -53,9 +53,10 @@ pub struct Speedup {
 
 impl Speedup {
     /// One lane per value is the most that vector code can give to a loop bound by arithmetic. Where the compiler's
-    /// evidence says that the loop is scalar, s is the number of lanes; where it says that the loop computes nothing itself, s is 1; where there is no evidence the loop may be
-    /// vector code already, and s is taken half way between 1 and the lanes. A known trip count below the lanes
-    /// does not lower s, since lanes can come from a loop around it, but it is said.
+    /// evidence says that the loop is scalar, s is the number of lanes; where it says that the loop computes nothing
+    /// itself, s is 1; where there is no evidence the loop may be vector code already, and s is taken half way between
+    /// 1 and the lanes. A known trip count below the lanes does not lower s, since lanes can come from a loop around it,
+    /// but it is said.
     pub(crate) fn expected(found: &Loop, vectors: &Vectors) -> Self {
         let lanes = f64::from(vectors.lanes);
         let lanes_text =
