@@ -90,21 +90,21 @@ fn thousandfold(raw: &[u8]) -> Option<i64> {
     };
     let (eights, ones) = raw[..whole].as_chunks();
     let value = eights.iter().fold(0, |value, digits| 100_000_000 * value + eight_digits(*digits));
-    let mut value =
-        ones.iter().fold(value, |value, digit| 10 * value + i64::from(digit - b'0')).checked_mul(1000)?;
-    for (digit, unit) in decimals.iter().zip([100, 10, 1]) {
-        value += unit * i64::from(digit - b'0');
-    }
-    value += i64::from(decimals.get(3).is_some_and(|&digit| digit >= b'5'));
+    let value = ones.iter().fold(value, |value, digit| 10 * value + i64::from(digit - b'0'));
+    let up = i64::from(decimals.get(3).is_some_and(|&digit| digit >= b'5'));
+    let fraction =
+        decimals.iter().zip([100, 10, 1]).fold(up, |sum, (digit, unit)| sum + unit * i64::from(digit - b'0'));
+    let value = value.checked_mul(1000)?.checked_add(fraction)?;
     Some(if negative { -value } else { value })
 }
 
-/// What eight digits say: neighbours are joined to pairs, pairs to fours, fours to eight.
+/// What eight digits say: neighbours are joined to pairs, pairs to fours, fours to eight. What runs over the top of a word is
+/// not wanted.
 fn eight_digits(digits: [u8; 8]) -> i64 {
     let ones = u64::from_le_bytes(digits) & (ONES * 0xf);
-    let pairs = (ones * (10 << 8 | 1)) >> 8 & 0x00ff_00ff_00ff_00ff;
-    let fours = (pairs * (100 << 16 | 1)) >> 16 & 0x0000_ffff_0000_ffff;
-    ((fours * (10_000 << 32 | 1)) >> 32).cast_signed()
+    let pairs = ones.wrapping_mul(10 << 8 | 1) >> 8 & 0x00ff_00ff_00ff_00ff;
+    let fours = pairs.wrapping_mul(100 << 16 | 1) >> 16 & 0x0000_ffff_0000_ffff;
+    (fours.wrapping_mul(10_000 << 32 | 1) >> 32).cast_signed()
 }
 
 /// A string's text; halves of surrogate pairs become `\u{fffd}`.

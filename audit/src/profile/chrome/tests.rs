@@ -355,3 +355,11 @@ proptest! {
         prop_assert!(found == expected || expected.is_none() && found.unwrap().abs_diff(nanoseconds + up) < 1 << 10, "{:?}", found);
     }
 }
+
+#[test]
+fn times_beyond_the_clock_are_the_last_ones_on_it() {
+    let read = |text: &str| scan::Raw::Number(text.as_bytes()).nanoseconds();
+    assert_eq!(read("9223372036854775.8"), Some(i64::MAX - 7));
+    assert_eq!(read("9223372036854775.9"), Some(i64::MAX));
+    assert_eq!(read("-9223372036854775.9"), Some(i64::MIN));
+}
