@@ -90,12 +90,14 @@ impl Speedup {
             Status::Todo => {
                 (lanes, format!("assumed: {lanes_text}; the evidence says scalar: {}", found.evidence))
             }
-            Status::Uncertain => (
-                half,
-                format!(
-                    "assumed: half way between 1 and {lanes_text}, because there is no evidence whether it is vector code already"
-                ),
-            ),
+            Status::Uncertain => {
+                let why = match found.code.as_ref().map(|code| code.state_on(vectors.bits)) {
+                    Some(CodeState::Mixed) => "some of its instances are vector code and others are not",
+                    Some(_) => "the compiler's evidence does not tell whether it is vector code already",
+                    None => "there is no evidence whether it is vector code already",
+                };
+                (half, format!("assumed: half way between 1 and {lanes_text}, because {why}"))
+            }
             Status::Vectorized | Status::Safe => (1.0, found.evidence.clone()),
         };
         Self { factor, reason, short, from_evidence: false }

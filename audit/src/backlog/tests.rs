@@ -190,6 +190,32 @@ fn a_loop_that_computes_nothing_itself_is_not_proposed() {
 }
 
 #[test]
+fn an_assumed_factor_says_what_the_evidence_leaves_open() {
+    let reason = |code: Option<serde_json::Value>| {
+        let mut d = drawn(&TYPICAL);
+        let found = d.inventory.loops.iter_mut().find(|l| l.loop_id.ends_with("pixel#3")).unwrap();
+        found.code = code.map(|code| serde_json::from_value(code).unwrap());
+        let backlog = build(&d.hot, &d.inventory, &d.tests, &context());
+        let candidate = backlog.candidates.into_iter().find(|c| c.loop_id.ends_with("pixel#3"));
+        candidate.unwrap().speedup.reason
+    };
+    let code = |state: &str| {
+        Some(serde_json::json!({
+            "state": state, "instances": [["vector", 2], ["scalar", 1]], "run": "rustc",
+            "examples": [{ "function": "a", "state": "scalar", "registers": 256, "flops": 3 }],
+        }))
+    };
+    assert!(reason(None).ends_with("because there is no evidence whether it is vector code already"));
+    assert!(
+        reason(code("mixed")).ends_with("because some of its instances are vector code and others are not")
+    );
+    assert!(
+        reason(code("unknown"))
+            .ends_with("the compiler's evidence does not tell whether it is vector code already")
+    );
+}
+
+#[test]
 fn lanes_follow_the_cpu_and_the_type() {
     let lanes = |features: &[&str], dtype| {
         Vectors::of(&features.iter().map(|f| f.to_string()).collect::<Vec<_>>(), dtype).lanes

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Pixels between two delays: few and long ones, so that reading the clock costs nothing beside them.
-const PIXELS: usize = 512;
+const PIXELS: usize = 128;
 /// Numbers that one delay writes.
 const LENGTH: usize = 1 << 18;
 

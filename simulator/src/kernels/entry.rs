@@ -182,9 +182,9 @@ macro_rules! level {
     };
 }
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_arch = "x86_64", not(feature = "planted-delay")))]
 level!(avx512, crate::kernels::lanes::x86::Avx512, 4, 4, [4, 1, 4], #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx2,fma")]);
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_arch = "x86_64", not(feature = "planted-delay")))]
 level!(avx2, crate::kernels::lanes::x86::Avx2, 2, 2, [4, 2, 2], #[target_feature(enable = "avx2,fma")]);
 #[cfg(target_arch = "aarch64")]
 level!(neon, crate::kernels::lanes::neon::Neon, 4, 4, [4, 2, 2], #[target_feature(enable = "neon")]);
@@ -194,9 +194,9 @@ level!(plain, crate::kernels::lanes::plain::Plain, 1, 1, [2, 1, 1],);
 macro_rules! of_level {
     ($level:expr, $function:ident::<$k:ident>($($argument:expr),*)) => {
         match $level {
-            #[cfg(target_arch = "x86_64")]
+            #[cfg(all(target_arch = "x86_64", not(feature = "planted-delay")))]
             Level::Avx512 => avx512::$function::<$k>($($argument),*),
-            #[cfg(target_arch = "x86_64")]
+            #[cfg(all(target_arch = "x86_64", not(feature = "planted-delay")))]
             Level::Avx2 => avx2::$function::<$k>($($argument),*),
             #[cfg(target_arch = "aarch64")]
             Level::Neon => neon::$function::<$k>($($argument),*),

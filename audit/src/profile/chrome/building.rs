@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::super::budget::{Budget, ENTRY};
 use super::counters::{Counters, is_memory};
 use super::event::Event;
+use super::gaps::Gaps;
 use super::names::Names;
 use super::pairs::Pairs;
 use super::scan::Raw;
@@ -41,6 +42,8 @@ pub(super) struct Building {
     spans: Spans,
     pairs: Pairs,
     counters: Counters,
+    /// Between arguments.
+    gaps: Gaps,
     /// By letter.
     others: Vec<u64>,
     instants: Instants,
@@ -64,6 +67,7 @@ impl Default for Building {
             spans: Spans::default(),
             pairs: Pairs::default(),
             counters: Counters::default(),
+            gaps: Gaps::default(),
             others: vec![0; 256],
             instants: Instants::default(),
             processes: HashMap::new(),
@@ -145,10 +149,10 @@ impl Building {
         self.others[usize::from(letter)] += 1;
         match letter {
             b'M' => self.metadata(event),
-            b'C' => self.counters.counter(event, &mut self.budget),
+            b'C' => self.counters.counter(event, &mut self.gaps, &mut self.budget),
             b'i' | b'I' | b'R' => {
                 if is_memory(event) {
-                    self.counters.memory(event, &mut self.budget);
+                    self.counters.memory(event, &mut self.gaps, &mut self.budget);
                 }
                 if let Raw::Text(name) = event.name {
                     self.instants.count(name, &mut self.budget);
@@ -160,17 +164,17 @@ impl Building {
     }
 
     fn metadata(&mut self, event: &Event<'_>) {
-        let name = || label(&event.argument(b"name").text());
+        let name = |gaps| label(&event.argument(b"name", gaps).text());
         match event.name {
             Raw::Text(b"thread_name") => {
-                let (thread, name) = (self.thread(event), name());
+                let (thread, name) = (self.thread(event), name(&mut self.gaps));
                 if self.budget.take(name.len()) {
                     let before = self.threads[thread as usize].name.replace(name);
                     self.budget.give_back(before.map_or(0, |name| name.len()));
                 }
             }
             Raw::Text(b"process_name") if event.pid.bytes().len() <= LONGEST_NUMBER => {
-                let (pid, name) = (event.pid.text(), name());
+                let (pid, name) = (event.pid.text(), name(&mut self.gaps));
                 let beside = pid.len() + ENTRY;
                 if self.budget.take(beside + name.len()) {
                     let before = self.processes.insert(pid.into_owned(), name);
@@ -239,7 +243,9 @@ impl Building {
 
     fn key(&mut self, event: &Event<'_>) -> u32 {
         let loop_id = match event.args {
-            Raw::Structure(args) if self.finder.0.find(args).is_some() => event.argument(b"loop_id"),
+            Raw::Structure(args) if self.finder.0.find(args).is_some() => {
+                event.argument(b"loop_id", &mut self.gaps)
+            }
             _ => Raw::Nothing,
         };
         let parts = [event.name, event.category, loop_id].map(Raw::bytes);

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::super::budget::{Budget, ENTRY};
 use super::event::Event;
+use super::gaps::Gaps;
 use super::scan::Raw;
 
 /// Distinct series that are told apart.
@@ -65,13 +66,13 @@ impl Counter {
 
 impl Counters {
     /// Every number among the arguments of a `C` event is a series.
-    pub(super) fn counter(&mut self, event: &Event<'_>, budget: &mut Budget) {
+    pub(super) fn counter(&mut self, event: &Event<'_>, gaps: &mut Gaps, budget: &mut Budget) {
         let mut name = event.name.text().into_owned();
         let id = event.id.text();
         if !id.is_empty() {
             name = format!("{name} {id}");
         }
-        event.arguments(|key, value| {
+        event.arguments(gaps, |key, value| {
             if let Some(number) = value.number()
                 && let Some(index) = self.series(event, &name, key, budget)
             {
@@ -82,10 +83,10 @@ impl Counters {
     }
 
     /// The totals after an allocation, and its size.
-    pub(super) fn memory(&mut self, event: &Event<'_>, budget: &mut Budget) {
+    pub(super) fn memory(&mut self, event: &Event<'_>, gaps: &mut Gaps, budget: &mut Budget) {
         let (mut device, mut found) = ([Raw::Nothing; 2], [Raw::Nothing; 3]);
         let mut missing = 5;
-        event.arguments(|key, value| {
+        event.arguments(gaps, |key, value| {
             missing -= 1;
             match key {
                 b"Device Type" => device[0] = value,

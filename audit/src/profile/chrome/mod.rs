@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 mod building;
 mod counters;
 mod event;
+mod gaps;
 #[cfg(test)]
 mod hostile;
 mod input;

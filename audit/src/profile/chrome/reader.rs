@@ -3,12 +3,19 @@
 use super::Trace;
 use super::building::Building;
 use super::event::event;
+use super::gaps::Gaps;
 use super::input::Input;
 use super::scan::{Fault, Raw};
 
 /// Reads a whole file; `None` when it starts like nothing that we know.
 pub(super) fn read(mut input: Input<'_>) -> std::io::Result<Option<Trace>> {
-    let mut reader = Reader { input: &mut input, building: Building::default(), last_good: 0, looked: 0 };
+    let mut reader = Reader {
+        input: &mut input,
+        building: Building::default(),
+        gaps: Gaps::default(),
+        last_good: 0,
+        looked: 0,
+    };
     reader.input.skip_blanks();
     match reader.input.peek() {
         None => reader.building.counts.cut = true,
@@ -27,6 +34,7 @@ pub(super) fn read(mut input: Input<'_>) -> std::io::Result<Option<Trace>> {
 struct Reader<'i, 's> {
     input: &'i mut Input<'s>,
     building: Building,
+    gaps: Gaps,
     /// Position behind the last thing that was understood.
     last_good: u64,
     /// Bytes looked through for the ends of broken events.
@@ -147,7 +155,7 @@ impl Reader<'_, '_> {
     /// The event that starts here; false when the file ends in it.
     fn one_event(&mut self) -> std::io::Result<bool> {
         loop {
-            let fault = match event(self.input.bytes(), self.input.at) {
+            let fault = match event(self.input.bytes(), self.input.at, &mut self.gaps) {
                 Ok((event, end)) => {
                     self.building.event(&event)?;
                     self.input.at = end;
@@ -183,8 +191,9 @@ impl Reader<'_, '_> {
             let from = self.input.at;
             let next = memchr::memchr(b'{', &self.input.bytes()[from..]);
             self.input.at = next.map_or(self.input.bytes().len(), |n| from + n);
-            let found =
-                next.map(|_| event(self.input.bytes(), self.input.at).map(|(e, _)| e.phase != Raw::Nothing));
+            let found = next.map(|_| {
+                event(self.input.bytes(), self.input.at, &mut self.gaps).map(|(e, _)| e.phase != Raw::Nothing)
+            });
             match found {
                 Some(Ok(true)) => return true,
                 Some(Ok(false) | Err(Fault::Bad)) => self.input.at += 1,

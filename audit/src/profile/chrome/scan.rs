@@ -4,6 +4,8 @@
 
 use std::borrow::Cow;
 
+use super::gaps::{Gaps, Key};
+
 /// Why a value could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
@@ -119,20 +121,6 @@ fn decoded(raw: &[u8]) -> Cow<'_, str> {
     }
 }
 
-/// Up to eight bytes of a key as one number, to be compared at once.
-#[inline]
-pub(super) const fn short(key: &[u8]) -> u64 {
-    if key.len() > 8 {
-        return 0;
-    }
-    let (mut word, mut at) = (0, 0);
-    while at < key.len() {
-        word = word << 8 | key[at] as u64;
-        at += 1;
-    }
-    word
-}
-
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGHS: u64 = ONES << 7;
 /// The eight bytes from `at` on, the first one lowest; `None` where there are fewer.
@@ -201,14 +189,14 @@ fn escape(bytes: &[u8], at: usize) -> Result<usize, Fault> {
 
 /// The value that starts at `at`, and the place behind it.
 #[inline(always)]
-pub(super) fn value(bytes: &[u8], at: usize) -> Result<(Raw<'_>, usize), Fault> {
+pub(super) fn value<'a>(bytes: &'a [u8], at: usize, gaps: &mut Gaps) -> Result<(Raw<'a>, usize), Fault> {
     match *bytes.get(at).ok_or(Fault::End)? {
         b'"' => {
             let end = string(bytes, at + 1)?;
             Ok((Raw::Text(&bytes[at + 1..end - 1]), end))
         }
         b'{' | b'[' => {
-            let end = skip(bytes, at, 0)?;
+            let end = skip(bytes, at, 0, gaps)?;
             Ok((Raw::Structure(&bytes[at..end]), end))
         }
         b'0'..=b'9' => number(bytes, at).map(|end| (Raw::Number(&bytes[at..end]), end)),
@@ -220,10 +208,10 @@ pub(super) fn value(bytes: &[u8], at: usize) -> Result<(Raw<'_>, usize), Fault> 
 }
 
 /// Behind the value that starts at `at`.
-fn skip(bytes: &[u8], at: usize, depth: usize) -> Result<usize, Fault> {
+fn skip(bytes: &[u8], at: usize, depth: usize, gaps: &mut Gaps) -> Result<usize, Fault> {
     match *bytes.get(at).ok_or(Fault::End)? {
         b'"' => string(bytes, at + 1),
-        b'{' if depth < DEPTH => members(bytes, at, |_, at| skip(bytes, at, depth + 1)),
+        b'{' if depth < DEPTH => members(bytes, at, gaps, |gaps, _, at| skip(bytes, at, depth + 1, gaps)),
         b'[' if depth < DEPTH => {
             let mut at = blanks(bytes, at + 1);
             if bytes.get(at) == Some(&b']') {
@@ -231,7 +219,11 @@ fn skip(bytes: &[u8], at: usize, depth: usize) -> Result<usize, Fault> {
             }
             loop {
                 // Lists of empty lists are frequent.
-                at = if bytes.get(at..at + 2) == Some(b"[]") { at + 2 } else { skip(bytes, at, depth + 1)? };
+                at = if bytes.get(at..at + 2) == Some(b"[]") {
+                    at + 2
+                } else {
+                    skip(bytes, at, depth + 1, gaps)?
+                };
                 at = blanks(bytes, at);
                 match *bytes.get(at).ok_or(Fault::End)? {
                     b',' => at = blanks(bytes, at + 1),
@@ -246,45 +238,50 @@ fn skip(bytes: &[u8], at: usize, depth: usize) -> Result<usize, Fault> {
     }
 }
 
-/// Goes through the object that starts at `at`: `member` gets each key (as it stands between its quotes) and the place
-/// of its value, and tells the place behind that. Returns the place behind the object.
+/// Goes through the object that starts at `at`: `member` gets each key and the place of its value, and tells the place
+/// behind that. Returns the place behind the object.
 #[inline(always)]
 pub(super) fn members<'a>(
     bytes: &'a [u8],
-    at: usize,
-    mut member: impl FnMut(&'a [u8], usize) -> Result<usize, Fault>,
+    mut at: usize,
+    gaps: &mut Gaps,
+    mut member: impl FnMut(&mut Gaps, Key<'a>, usize) -> Result<usize, Fault>,
 ) -> Result<usize, Fault> {
-    let mut at = blanks(bytes, at + 1);
-    if bytes.get(at) == Some(&b'}') {
-        return Ok(at + 1);
-    }
+    let mut first = true;
     loop {
-        match *bytes.get(at).ok_or(Fault::End)? {
-            b'"' => {}
-            _ => return Err(Fault::Bad),
+        let (key, to) = match gaps.expected(bytes, at, first) {
+            Some(gap) => gap,
+            None => gaps.read(bytes, at, first)?,
+        };
+        match key {
+            Some(key) => at = member(gaps, key, to)?,
+            None => return Ok(to),
         }
-        let end = string(bytes, at + 1)?;
-        let key = &bytes[at + 1..end - 1];
-        at = blanks(bytes, end);
-        match *bytes.get(at).ok_or(Fault::End)? {
-            b':' => {}
-            _ => return Err(Fault::Bad),
-        }
-        at = blanks(bytes, member(key, blanks(bytes, at + 1))?);
-        match *bytes.get(at).ok_or(Fault::End)? {
-            b',' => at = blanks(bytes, at + 1),
-            b'}' => return Ok(at + 1),
-            _ => return Err(Fault::Bad),
-        }
+        first = false;
     }
 }
 
-fn number(bytes: &[u8], mut at: usize) -> Result<usize, Fault> {
+/// Behind the number that starts at `at`.
+#[inline(always)]
+fn number(bytes: &[u8], at: usize) -> Result<usize, Fault> {
+    // Most numbers are whole and short.
+    if let Some(word) = word_at(bytes, at) {
+        let digits = (no_digits(word).trailing_zeros() / 8) as usize;
+        if digits < 8
+            && (digits == 1 || word as u8 > b'0')
+            && !matches!(bytes[at + digits], b'.' | b'e' | b'E')
+        {
+            return Ok(at + digits);
+        }
+    }
+    any_number(bytes, at)
+}
+
+/// The same for those that are longer.
+fn any_number(bytes: &[u8], mut at: usize) -> Result<usize, Fault> {
     let digits = |mut at: usize| {
         let from = at;
-        while bytes.get(at).is_some_and(u8::is_ascii_digit) {
-            at += 1;
-        }
+        at = behind_digits(bytes, at);
         match bytes.get(at) {
             None => Err(Fault::End), // more digits may follow
             Some(_) if at == from => Err(Fault::Bad),
