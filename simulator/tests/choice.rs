@@ -112,7 +112,7 @@ fn f64_instead_of_f32_is_warned_of_with_the_reason() {
     for (words, why) in [
         ("--engine rust-reference", "rust-reference computes in f64 alone"),
         ("-oversample 2 -oversample_omega", "f32 cannot hold a running product"),
-        ("-N 30000", "f32 would lose the phase between neighbouring pixels"),
+        ("-N 30000 -oversample 1", "f32 would lose the phase between neighbouring pixels"),
     ] {
         let [out, warnings] = said(directory.path(), &format!("{CASE} {words} --dtype f32 --json"));
         let lines: Vec<&str> =

@@ -2,7 +2,11 @@
 //!
 //! What is inlined into a function with `target_feature` is compiled with these features; nothing else in the program
 //! is. That is why the functions here are thin, and why everything that they call is `inline(always)`.
+//!
+//! The unit tests of this library and the build with the planted delay have plain lanes alone, since each further level takes
+//! as long to compile as all the rest: what is the same in every level is tested there, and every level in `tests/fast`.
 
+use super::Here;
 use super::aligned::align_frame;
 use super::block::{self, Rows};
 use super::combos::{ANCHORS, Combos};
@@ -13,7 +17,6 @@ use super::slim;
 use super::smooth::{self, Job};
 use super::sum::{self, Block, Running, Terms};
 use super::tiles::Direct;
-use super::{Here, Level};
 
 /// How structure factors are found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,9 +185,9 @@ macro_rules! level {
     };
 }
 
-#[cfg(all(target_arch = "x86_64", not(feature = "planted-delay")))]
+#[cfg(all(target_arch = "x86_64", not(any(test, feature = "planted-delay"))))]
 level!(avx512, crate::kernels::lanes::x86::Avx512, 4, 4, [4, 1, 4], #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx2,fma")]);
-#[cfg(all(target_arch = "x86_64", not(feature = "planted-delay")))]
+#[cfg(all(target_arch = "x86_64", not(any(test, feature = "planted-delay"))))]
 level!(avx2, crate::kernels::lanes::x86::Avx2, 2, 2, [4, 2, 2], #[target_feature(enable = "avx2,fma")]);
 #[cfg(target_arch = "aarch64")]
 level!(neon, crate::kernels::lanes::neon::Neon, 4, 4, [4, 2, 2], #[target_feature(enable = "neon")]);
@@ -194,12 +197,12 @@ level!(plain, crate::kernels::lanes::plain::Plain, 1, 1, [2, 1, 1],);
 macro_rules! of_level {
     ($level:expr, $function:ident::<$k:ident>($($argument:expr),*)) => {
         match $level {
-            #[cfg(all(target_arch = "x86_64", not(feature = "planted-delay")))]
-            Level::Avx512 => avx512::$function::<$k>($($argument),*),
-            #[cfg(all(target_arch = "x86_64", not(feature = "planted-delay")))]
-            Level::Avx2 => avx2::$function::<$k>($($argument),*),
+            #[cfg(all(target_arch = "x86_64", not(any(test, feature = "planted-delay"))))]
+            super::Level::Avx512 => avx512::$function::<$k>($($argument),*),
+            #[cfg(all(target_arch = "x86_64", not(any(test, feature = "planted-delay"))))]
+            super::Level::Avx2 => avx2::$function::<$k>($($argument),*),
             #[cfg(target_arch = "aarch64")]
-            Level::Neon => neon::$function::<$k>($($argument),*),
+            super::Level::Neon => neon::$function::<$k>($($argument),*),
             #[expect(clippy::allow_attributes, reason = "whether the arm is reached depends on the machine")]
             #[allow(unreachable_patterns, reason = "the levels of other machines")]
             _ => plain::$function::<$k>($($argument),*),
