@@ -134,9 +134,10 @@ impl Params {
     }
 }
 
-/// A group of squares, and which of them the reference skips.
+/// A group of squares, each as the product of two numbers, so that one instruction adds it to a sum; and which of them the
+/// reference skips.
 pub(crate) struct Squares<V: Lanes, const G: usize> {
-    pub(crate) values: [V; G],
+    pub(crate) factors: [[V; G]; 2],
     /// Where the transform is exactly 0; only filled by shapes that can vanish.
     pub(crate) vanished: [u32; G],
 }
@@ -225,25 +226,21 @@ impl<const EVEN: bool> Shape for Polynomial<EVEN> {
         let c = point.offset(2, factor);
         if !EVEN && p.five {
             let (x, y, z) = (five_cells(a), five_cells(b), five_cells(c));
-            let mut values = x;
+            let mut product = x;
             for g in 0..G {
-                let product = x[g] * y[g] * z[g];
-                values[g] = product * product;
+                product[g] = x[g] * y[g] * z[g];
             }
-            return Squares { values, vanished: [0; G] };
+            return Squares { factors: [product, product], vanished: [0; G] };
         }
         let a = along::<V, G, EVEN>(p, 0, a, &mut doubled);
         let b = along::<V, G, EVEN>(p, 1, b, &mut doubled);
         let c = along::<V, G, EVEN>(p, 2, c, &mut doubled);
-        let mut values = a;
+        let mut product = a;
         for g in 0..G {
-            let product = a[g] * b[g] * c[g];
-            values[g] = product * product;
-            if EVEN {
-                values[g] = values[g] * doubled[g];
-            }
+            product[g] = a[g] * b[g] * c[g];
+            doubled[g] = if EVEN { product[g] * doubled[g] } else { product[g] };
         }
-        Squares { values, vanished: [0; G] }
+        Squares { factors: [product, doubled], vanished: [0; G] }
     }
 }
 
@@ -313,10 +310,9 @@ impl Shape for Sines {
             }
         }
         for g in 0..G {
-            let quotient = above[g] / below[g];
-            above[g] = quotient * quotient;
+            above[g] = above[g] / below[g];
         }
-        Squares { values: above, vanished: [0; G] }
+        Squares { factors: [above, above], vanished: [0; G] }
     }
 }
 
@@ -341,10 +337,9 @@ impl Shape for Round {
             }
         }
         for value in &mut radius2 {
-            let transform = sphere_of_half_turns((*value * V::of(p.factor)).sqrt());
-            *value = transform * transform;
+            *value = sphere_of_half_turns((*value * V::of(p.factor)).sqrt());
         }
-        Squares { values: radius2, vanished: [0; G] }
+        Squares { factors: [radius2, radius2], vanished: [0; G] }
     }
 }
 
@@ -388,9 +383,10 @@ impl Shape for Gauss {
         for g in 0..G {
             let exponent = values[g] * V::of(p.factor);
             vanished[g] = super::lanes::Mask::bits(V::of(VANISHES).lt(exponent));
-            values[g] = exp(exponent * V::of(-2.0));
+            // The root of it: the square of that is a product like the others.
+            values[g] = exp(exponent * V::of(-1.0));
         }
-        Squares { values, vanished }
+        Squares { factors: [values, values], vanished }
     }
 }
 
@@ -413,6 +409,6 @@ impl Shape for Tophat {
             values[g] = V::select(inside, V::of(1.0), V::of(0.0));
             vanished[g] = super::lanes::Mask::bits(!inside);
         }
-        Squares { values, vanished }
+        Squares { factors: [values, values], vanished }
     }
 }

@@ -109,9 +109,17 @@ fn group<V: Lanes, S: Shape, F: Factor<V, G>, const G: usize, const K: usize, co
         if !(S::CAN_VANISH && terms.dry) {
             squares.vanished = [0; G];
         }
-        let weighed = factor.weigh(&terms.table, squares.values, &squares.vanished, &mut pixels);
+        let [mut one, other] = squares.factors;
+        // While indices are kept for the structure factors, there are no registers for both.
+        if F::WANTS_INDICES {
+            for g in 0..G {
+                one[g] = one[g] * other[g];
+            }
+        }
+        let weighed = factor.weigh(&terms.table, one, &squares.vanished, &mut pixels);
         for g in 0..G {
-            sum[g] = sum[g] + weighed[g];
+            sum[g] =
+                if F::WANTS_INDICES { sum[g] + weighed[g] } else { weighed[g].mul_add(other[g], sum[g]) };
         }
     }
     for g in 0..G {
@@ -139,7 +147,8 @@ pub(crate) fn running<V: Lanes<Real = f64>, S: Shape, F: Factor<V, 1>, const K: 
             let point = Point { coefficients, start, coordinates: &coordinates, at };
             let squares = S::squares(&terms.lattice, &point, &mut factor);
             let vanished = if S::CAN_VANISH && terms.dry { squares.vanished } else { [0] };
-            let [weighed] = factor.weigh(&terms.table, squares.values, &vanished, &mut pixels);
+            let [[one], [other]] = squares.factors;
+            let [weighed] = factor.weigh(&terms.table, [one * other], &vanished, &mut pixels);
             let next = weight.mul_add(weighed, sum) * multiplier;
             sum = V::select(V::mask(vanished[0]), sum, next);
         }

@@ -82,7 +82,7 @@ pub(crate) trait Factor<V: Lanes, const G: usize>: Sized {
     /// For a vector of the group, the nearest index along an axis, less the anchor's, and what the sample is away from
     /// it. Comes for all three axes in turn.
     fn index(&mut self, axis: usize, g: usize, anchor: Anchor<V::Real>, whole: V, offset: V);
-    /// `squares` times F². `skipped` samples do not count as samples.
+    /// F² times `squares`, or times a factor of each. `skipped` samples do not count as samples.
     fn weigh(
         &mut self,
         table: &Table<V::Real>,
