@@ -9,6 +9,18 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+/// A file that is written by such pieces lies in large pages of the system's cache, which cost less than small ones.
+const PIECE: usize = 1 << 18;
+
+/// So many rows, a multiple of those that are rendered `together`; or more of them, less than twice as many, that fill
+/// whole pieces of a file.
+fn whole_pieces(height: usize, together: usize, row: usize) -> usize {
+    // A piece is a power of two: the rows that fill some bring the factors of two that are missing.
+    let missing = PIECE.trailing_zeros().saturating_sub(row.trailing_zeros());
+    let step = together << missing.saturating_sub(together.trailing_zeros());
+    if step <= height { height.next_multiple_of(step) } else { height }
+}
+
 /// The bands of one render.
 pub(super) struct Bands<'a> {
     simulator: &'a Simulator,
@@ -32,12 +44,15 @@ impl<'a> Bands<'a> {
         let rows = last + 1 - first;
         // A second pass may follow, and both together keep to the limit.
         let most = if order.may_latch() { spans::MOST_BANDS / 2 } else { spans::MOST_BANDS };
+        let width = simulator.size()[0];
+        let together = simulator.engine.rows_together();
+        let height = rows.div_ceil(most).next_multiple_of(together);
         Bands {
             simulator,
             order,
             rows: [first, last + 1],
-            width: simulator.size()[0],
-            height: rows.div_ceil(most).next_multiple_of(simulator.engine.rows_together()),
+            width,
+            height: whole_pieces(height, together, width * size_of::<f32>()),
             progress,
             done: AtomicUsize::new(0),
             dispatch: tracing::dispatcher::get_default(Clone::clone),
@@ -149,4 +164,25 @@ impl<'a> Bands<'a> {
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PIECE, whole_pieces};
+
+    #[test]
+    fn bands_fill_whole_pieces_where_that_makes_them_little_higher() {
+        for together in [1, 7, 48, 96, 128] {
+            for height in (together..300).step_by(together) {
+                for row in [4, 400, 4096, 9852, 16384, 65536, 1 << 20] {
+                    let filled = whole_pieces(height, together, row);
+                    let case = format!("{height} rows of {row} bytes, {together} together: {filled}");
+                    assert!((height..2 * height).contains(&filled) && filled % together == 0, "{case}");
+                    let some = (1..=height / together).any(|n| (n * together * row).is_multiple_of(PIECE));
+                    assert_eq!(some, (filled * row).is_multiple_of(PIECE), "{case}");
+                }
+            }
+        }
+        assert_eq!(whole_pieces(22, 1, 16384), 32);
+    }
 }

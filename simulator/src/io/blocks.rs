@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use std::io::{self, Write};
 
 /// Bytes that one thread makes at a time.
-const BLOCK: usize = 1 << 18;
+const BLOCK: usize = 1 << 19;
 /// Threads beyond this do not help a file, and would only take memory.
 const MOST_THREADS: usize = 16;
 
