@@ -80,10 +80,16 @@ impl<'a> Bands<'a> {
         let [first, end] = self.rows;
         let nanoseconds = AtomicU64::new(0);
         let failed: Mutex<Option<io::Error>> = Mutex::new(None);
-        // A thread that waits for parts of its band may begin another: as many as are needed.
-        let memory: Mutex<Vec<Buffer<f32>>> = Mutex::new(Vec::new());
+        let all = (end - first).div_ceil(self.height);
+        let size = self.height * self.width;
+        // A thread that waits for parts of its band may begin another. Side by side, their memory shares huge pages.
+        let threads = self.simulator.threads();
+        let usual = if threads == 1 { 1 } else { all.min(2 * threads) };
+        let no_memory = |error| io::Error::new(io::ErrorKind::OutOfMemory, error);
+        let mut usual = Buffer::zeroed(usual * size).map_err(no_memory)?;
+        let memory: Mutex<Vec<Memory>> =
+            Mutex::new(usual.chunks_exact_mut(size).rev().map(Memory::Usual).collect());
         self.in_passes(|wanted| {
-            let all = (end - first).div_ceil(self.height);
             let bands = (0..all).into_par_iter().with_max_len(1).filter(|band| wanted(*band));
             let render = |band: usize| {
                 if lock(&failed).is_some() {
@@ -91,14 +97,14 @@ impl<'a> Bands<'a> {
                 }
                 let [from, to] = [band, band + 1].map(|n| (first + n * self.height).min(end));
                 let known = lock(&memory).pop();
-                let mut buffer = match known.map_or_else(|| Buffer::zeroed(self.height * self.width), Ok) {
+                let mut buffer = match known.map_or_else(|| Buffer::zeroed(size).map(Memory::More), Ok) {
                     Ok(buffer) => buffer,
                     Err(error) => {
-                        lock(&failed).get_or_insert(io::Error::new(io::ErrorKind::OutOfMemory, error));
+                        lock(&failed).get_or_insert(no_memory(error));
                         return (band, None);
                     }
                 };
-                let out = &mut buffer[..(to - from) * self.width];
+                let out = &mut buffer.pixels()[..(to - from) * self.width];
                 let unlatched = self.render(band, out);
                 let start = Instant::now();
                 if let Err(error) = self.write(sink, from * self.width, out) {
@@ -159,6 +165,22 @@ impl<'a> Bands<'a> {
             progress(self.done.fetch_add(count, Ordering::Relaxed) + count, end - first);
         }
         unlatched
+    }
+}
+
+/// Memory for a band.
+enum Memory<'a> {
+    Usual(&'a mut [f32]),
+    /// Of its own, where so many bands are begun that there is no other.
+    More(Buffer<f32>),
+}
+
+impl Memory<'_> {
+    fn pixels(&mut self) -> &mut [f32] {
+        match self {
+            Memory::Usual(pixels) => pixels,
+            Memory::More(buffer) => buffer,
+        }
     }
 }
 

@@ -253,7 +253,14 @@ impl<T: Real> Smooth<T> {
         self.values(tile, [GLANCE; 2], &mut evaluate, buffers);
         let plan = self.plan(tile, &growth, largest(&buffers.values) * self.scale)?;
         self.values(tile, plan.nodes, &mut evaluate, buffers);
-        let [fast, slow] = [0, 1].map(|axis| self.interpolation(axis, plan.nodes[axis], tile.pixels[axis]));
+        let along = |axis: usize| self.interpolation(axis, plan.nodes[axis], tile.pixels[axis]);
+        // Threads that begin together need the same two: each makes one of them first.
+        let (fast, slow) = if rayon::current_thread_index().is_some_and(|thread| thread % 2 == 1) {
+            let slow = along(1);
+            (along(0), slow)
+        } else {
+            (along(0), along(1))
+        };
         columns::<V, ROWS, COLS>(&slow, plan.nodes[0], &buffers.values, &mut buffers.scratch);
         Ok(Begun {
             #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use crate::kernels::aligned::Aligned;
 use crate::kernels::lanes::Real;
+use crate::wide::wide;
 use std::f64::consts::PI;
 
 /// Chebyshev nodes of the first kind on (−1, 1), ascending, exactly symmetric.
@@ -9,17 +10,41 @@ pub(crate) fn nodes(m: usize) -> Vec<f64> {
     (0..m).map(|k| ((2 * k + 1) as f64 - m as f64) * PI / (2 * m) as f64).map(f64::sin).collect()
 }
 
+/// Sums that are kept side by side.
+const LANES: usize = 8;
+
 /// The Lagrange polynomials of the nodes at `x` (barycentric formula; `weights` are those of the nodes).
 fn lagrange(nodes: &[f64], weights: &[f64], x: f64, out: &mut [f64]) {
-    if let Some(at) = nodes.iter().position(|&node| node == x) {
-        out.fill(0.0);
-        out[at] = 1.0;
+    let scale = 1.0 / quotients(nodes, weights, x, out);
+    if scale.is_normal() {
+        out.iter_mut().for_each(|value| *value *= scale);
         return;
     }
-    let terms = nodes.iter().zip(weights).map(|(node, weight)| weight / (x - node));
-    out.iter_mut().zip(terms).for_each(|(value, term)| *value = term);
-    let scale = 1.0 / out.iter().sum::<f64>();
-    out.iter_mut().for_each(|value| *value *= scale);
+    // At a node.
+    out.iter_mut().zip(nodes).for_each(|(value, node)| *value = f64::from(u8::from(*node == x)));
+}
+
+wide! {
+    /// weight/(x − node) for each node, and their sum: infinite, or not a number, if x is a node.
+    fn quotients(nodes: &[f64], weights: &[f64], x: f64, out: &mut [f64]) -> f64 {
+        let mut sum = [0.0; LANES];
+        let (nodes, weights) = (&nodes[..out.len()], &weights[..out.len()]);
+        let whole = out.len() / LANES * LANES;
+        let mut k = 0;
+        while k < whole {
+            for i in 0..LANES {
+                let quotient = weights[k + i] / (x - nodes[k + i]);
+                out[k + i] = quotient;
+                sum[i] += quotient;
+            }
+            k += LANES;
+        }
+        for k in whole..out.len() {
+            out[k] = weights[k] / (x - nodes[k]);
+            sum[k - whole] += out[k];
+        }
+        sum.iter().sum()
+    }
 }
 
 /// Barycentric weights: (−1)^k sin((2k+1)π/2m).
@@ -69,5 +94,29 @@ impl<T: Real> Interpolation<T> {
             }
         }
         Interpolation { m, pixels, even, odd }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_polynomials_of_the_nodes_are_1_at_their_own_and_0_at_the_others() {
+        for m in [2, 4, 10, 64, 130] {
+            let (nodes, weights) = (nodes(m), weights(m));
+            let mut out = vec![f64::NAN; m];
+            for (at, &node) in nodes.iter().enumerate() {
+                lagrange(&nodes, &weights, node, &mut out);
+                assert!(
+                    out.iter().enumerate().all(|(k, &value)| value == f64::from(u8::from(k == at))),
+                    "{m} {at}"
+                );
+                // And all together at any place, where every other node takes part.
+                lagrange(&nodes, &weights, node + 1e-3, &mut out);
+                let sum: f64 = out.iter().sum();
+                assert!((sum - 1.0).abs() < 1e-12, "{m} {at}: {sum}");
+            }
+        }
     }
 }
