@@ -46,7 +46,8 @@ impl<'a> Bands<'a> {
         let most = if order.may_latch() { spans::MOST_BANDS / 2 } else { spans::MOST_BANDS };
         let width = simulator.size()[0];
         let together = simulator.engine.rows_together();
-        let height = rows.div_ceil(most).next_multiple_of(together);
+        let least = simulator.engine.least_rows(&simulator.model).min(rows);
+        let height = rows.div_ceil(most).max(least).next_multiple_of(together);
         Bands {
             simulator,
             order,

@@ -17,6 +17,12 @@ use std::sync::{Mutex, PoisonError};
 /// How far a fast axis may be from a unit vector to count as one.
 const UNIT: f64 = 1e-9;
 
+/// Terms that a band has at least, where the image has so many: a microsecond, which is what a band costs besides, is
+/// little then.
+const LEAST_TERMS: f64 = 131_072.0;
+/// Terms that would take as long as what a pixel takes besides.
+const TERMS_OF_A_PIXEL: f64 = 3.0;
+
 /// The kernels, prepared for one experiment.
 #[derive(Debug)]
 pub struct Fast {
@@ -207,6 +213,11 @@ impl Engine for Fast {
 
     fn rows_together(&self) -> usize {
         self.tile_edge().unwrap_or(1)
+    }
+
+    fn least_rows(&self, model: &Model) -> usize {
+        let terms = (model.steps() + TERMS_OF_A_PIXEL) * model.geometry.pixels[0] as f64;
+        (LEAST_TERMS / terms).ceil().max(1.0) as usize
     }
 
     fn band(&self) -> Stage {

@@ -43,6 +43,11 @@ pub trait Engine: Send + Sync {
         1
     }
 
+    /// Rows that are so quickly done that fewer of them are no band of their own.
+    fn least_rows(&self, _model: &Model) -> usize {
+        1
+    }
+
     /// The span of a band.
     fn band(&self) -> spans::Stage {
         spans::BAND
