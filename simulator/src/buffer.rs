@@ -8,9 +8,10 @@ use bytemuck::Pod;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
-/// Smaller buffers are ordinary memory: most of a huge page would lie idle.
+/// Smaller buffers are ordinary memory. From here on to touch all their pages one by one, 1 to 3 microseconds each, takes
+/// longer than to touch a huge page, of which much may lie idle.
 #[cfg(target_os = "linux")]
-const SMALLEST_MAPPED: usize = 1 << 20;
+const SMALLEST_MAPPED: usize = 1 << 18;
 /// Size and alignment of a huge page.
 #[cfg(target_os = "linux")]
 const HUGE_PAGE: usize = 1 << 21;

@@ -57,6 +57,15 @@ const NOT_GATED: &str =
 pub fn trace_top(args: &TraceTopArgs, json: bool) -> Result<String> {
     let unreadable = |e: &dyn std::fmt::Display| AuditError::usage(format!("trace-top: {e}"));
     let mut top = Top::of(&args.file, args.thread.as_deref()).map_err(|e| unreadable(&e))?;
+    if top.events == 0
+        && let Some(lost) = &top.lost
+    {
+        return Err(AuditError::usage(format!(
+            "trace-top: {}: not one event of it can be read ({}); is it a Chrome trace?",
+            args.file.display(),
+            lost_words(lost)
+        )));
+    }
     if let Some(thread) = &args.thread
         && top.threads.is_empty()
     {

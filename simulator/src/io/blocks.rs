@@ -1,6 +1,7 @@
 //! Files made of an image block by block: the next block is made while one is written, and no second image is ever in
 //! memory.
 
+use crate::buffer::Buffer;
 use bytemuck::{Pod, cast_slice};
 use rayon::prelude::*;
 use std::io::{self, Write};
@@ -24,8 +25,11 @@ pub(super) fn stream<T: Pod + Send + Sync>(
     let size = size_of::<T>();
     let threads = rayon::current_num_threads().min(MOST_THREADS);
     let most = (threads * BLOCK / size).max(1);
-    let mut buffers = [(); 2].map(|()| vec![T::zeroed(); most.min(count + header.len())]);
-    let [mut full, mut empty] = buffers.each_mut().map(|buffer| &mut buffer[..]);
+    let len = most.min(count + header.len());
+    // One thread cannot make a block while it writes another: a single one stays in its cache.
+    let no_memory = |error| io::Error::new(io::ErrorKind::OutOfMemory, error);
+    let mut buffer = Buffer::zeroed(if threads == 1 { len } else { 2 * len }).map_err(no_memory)?;
+    let (mut full, mut empty) = buffer.split_at_mut(len);
     // The header is part of the first block where it fits, so that all writes but the last end at a whole page.
     let lead =
         if header.len().is_multiple_of(size) && header.len() < size * most { header.len() / size } else { 0 };
@@ -39,10 +43,15 @@ pub(super) fn stream<T: Pod + Send + Sync>(
     fill(0, &mut full[lead..ready]);
     while made < count {
         let next = most.min(count - made);
-        let (written, ()) =
-            rayon::join(|| out.write_all(cast_slice(&full[..ready])), || fill(made, &mut empty[..next]));
-        written?;
-        std::mem::swap(&mut full, &mut empty);
+        if threads == 1 {
+            out.write_all(cast_slice(&full[..ready]))?;
+            fill(made, &mut full[..next]);
+        } else {
+            let (written, ()) =
+                rayon::join(|| out.write_all(cast_slice(&full[..ready])), || fill(made, &mut empty[..next]));
+            written?;
+            std::mem::swap(&mut full, &mut empty);
+        }
         (made, ready) = (made + next, next);
     }
     out.write_all(cast_slice(&full[..ready]))

@@ -196,6 +196,8 @@ fn what_cannot_be_read_is_said_in_one_line() {
     for words in [
         ["trace-top", "nowhere.json"].as_slice(),
         &["trace-top", file],
+        // It begins like a list of events.
+        &["trace-top", "Cargo.toml"],
         &["trace-top", engine, "--thread", "99"],
         &["hot-loops", "--trace", engine],
         &["hot-loops", "--trace", engine, "--inventory", "nowhere"],
