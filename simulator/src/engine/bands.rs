@@ -200,7 +200,10 @@ mod tests {
                 for row in [4, 400, 4096, 9852, 16384, 65536, 1 << 20] {
                     let filled = whole_pieces(height, together, row);
                     let case = format!("{height} rows of {row} bytes, {together} together: {filled}");
-                    assert!((height..2 * height).contains(&filled) && filled % together == 0, "{case}");
+                    assert!(
+                        (height..2 * height).contains(&filled) && filled.is_multiple_of(together),
+                        "{case}"
+                    );
                     let some = (1..=height / together).any(|n| (n * together * row).is_multiple_of(PIECE));
                     assert_eq!(some, (filled * row).is_multiple_of(PIECE), "{case}");
                 }

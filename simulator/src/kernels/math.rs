@@ -80,12 +80,12 @@ pub(crate) fn four_sine2_of_half_turn<V: Lanes, const G: usize>(r: [V; G]) -> [V
 /// sin²(πr/4)/r² as a polynomial in r², highest power first, for |r| ≤ ½: of all of this degree the one with the least
 /// relative error of sin²(πr/2), 5.7e-16 (by exchange over 4,000 places with 50 digits).
 const QUARTER_OF_THE_TURN: [f64; 6] = [
-    -2.3317398045978848e-7,
-    1.2600360363725567e-5,
-    -4.5963005255301847e-4,
-    1.0431740376759217e-2,
-    -0.12683475395042012,
-    0.61685027506808456,
+    -2.331739804597885e-07,
+    1.2600360363725568e-05,
+    -0.00045963005255301846,
+    0.010431740376759218,
+    -0.12683475395042013,
+    0.6168502750680845,
 ];
 
 /// What the square of the product of three [`five_cells`] is to be multiplied by.
