@@ -175,6 +175,20 @@ pub fn run_with<S: AsRef<OsStr>>(
 pub fn spawn(command: &mut Command) -> std::process::Child {
     use std::os::unix::process::CommandExt;
     command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    // What a script starts behind itself ignores SIGINT, and so would all that the tests start.
+    let obey = || {
+        // SAFETY: signal(2) may be called between fork and exec, and reads no memory of ours.
+        #[expect(unsafe_code, reason = "the standard library has no call that restores a signal")]
+        unsafe {
+            libc::signal(libc::SIGINT, libc::SIG_DFL);
+        }
+        Ok(())
+    };
+    // SAFETY: the closure makes one call that may be made there, and touches nothing else.
+    #[expect(unsafe_code, reason = "runs between fork and exec")]
+    unsafe {
+        command.pre_exec(obey);
+    }
     command.spawn().unwrap_or_else(|e| panic!("{command:?}: {e}"))
 }
 
