@@ -46,8 +46,9 @@ fn a_planted_delay_is_shown_and_flagged() {
     // What the clock says depends on who else is at work here; it must not say the opposite.
     assert_ne!(found["shown"], "faster", "{found:#}");
     assert_eq!(found["reliable"], true, "{found:#}");
-    let slower = found["shown"] == "slower";
-    assert_eq!(slower, !found["slow_downs"].as_array().expect("a list").is_empty(), "{found:#}");
+    // Each time is flagged on its own; what is shown is the first of them.
+    let flagged = !found["slow_downs"].as_array().expect("a list").is_empty();
+    assert!(flagged || found["shown"] != "slower", "{found:#}");
     if found["instructions"].is_null() {
         not_run(&format!("instruction counts of compare: {}", found["no_instructions"]));
     } else {
@@ -61,7 +62,7 @@ fn a_planted_delay_is_shown_and_flagged() {
         assert!(ratio.is_some_and(|r| low <= r && r <= high), "{kind}: {timing:#}");
     }
     let page = text(&stamp, "before_after.md");
-    assert_eq!(page.contains("**Slow-down above 5 %:**"), slower, "{page}");
+    assert_eq!(page.contains("**Slow-down above 5 %:**"), flagged, "{page}");
     assert!(page.contains("not interleaved"), "{page}");
     compare(&after, &before, &at("back"), &[]).expect_code(PASS);
     let back = json(&only_stamp(&at("back"), "d"), "before_after.json");
