@@ -21,6 +21,9 @@ fn whole_pieces(height: usize, together: usize, row: usize) -> usize {
     if step <= height { height.next_multiple_of(step) } else { height }
 }
 
+/// Rows that are done at once still make so many bands, for as many threads.
+const FEWEST_BANDS: usize = 16;
+
 /// The bands of one render.
 pub(super) struct Bands<'a> {
     simulator: &'a Simulator,
@@ -46,7 +49,7 @@ impl<'a> Bands<'a> {
         let most = if order.may_latch() { spans::MOST_BANDS / 2 } else { spans::MOST_BANDS };
         let width = simulator.size()[0];
         let together = simulator.engine.rows_together();
-        let least = simulator.engine.least_rows(&simulator.model).min(rows);
+        let least = simulator.engine.least_rows(&simulator.model).min(rows.div_ceil(FEWEST_BANDS));
         let height = rows.div_ceil(most).max(least).next_multiple_of(together);
         Bands {
             simulator,
