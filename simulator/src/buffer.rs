@@ -13,8 +13,7 @@ use std::ops::{Deref, DerefMut};
 #[cfg(target_os = "linux")]
 const SMALLEST_MAPPED: usize = 1 << 18;
 /// Size and alignment of a huge page.
-#[cfg(target_os = "linux")]
-const HUGE_PAGE: usize = 1 << 21;
+pub(crate) const HUGE_PAGE: usize = 1 << 21;
 
 /// There is not enough memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -49,6 +49,8 @@ fn a_planted_delay_is_shown_and_flagged() {
     // Each time is flagged on its own; what is shown is the first of them.
     let flagged = !found["slow_downs"].as_array().expect("a list").is_empty();
     assert!(flagged || found["shown"] != "slower", "{found:#}");
+    let slow = |timing: &serde_json::Value| timing["slow_down"] == true;
+    assert_eq!(flagged, found["timings"].as_array().expect("a list").iter().any(slow), "{found:#}");
     if found["instructions"].is_null() {
         not_run(&format!("instruction counts of compare: {}", found["no_instructions"]));
     } else {

@@ -53,10 +53,12 @@ impl Profile {
 #[test]
 fn the_loop_with_the_delay_ranks_first_with_its_share() {
     let planted = planted_loop();
-    // What a virtual machine takes for processor time may be its host's: one such moment moves a share by several percent. A
-    // profile that is wrong is wrong again.
+    // What a virtual machine takes for processor time may be its host's: one such moment moves a share by several percent.
+    // Two of three measurements decide then.
     if let Err(first) = share_is_told(&planted) {
-        share_is_told(&planted).unwrap_or_else(|second| panic!("twice: {first}\nand {second}"));
+        for _ in 0..2 {
+            share_is_told(&planted).unwrap_or_else(|again| panic!("twice: {first}\nand {again}"));
+        }
     }
 }
 

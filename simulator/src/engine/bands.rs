@@ -1,7 +1,7 @@
 //! Bands of rows on threads: into an image in memory, or past it to wherever they are wanted.
 
 use super::{Order, Progress, Simulator, Sink};
-use crate::buffer::Buffer;
+use crate::buffer::{Buffer, HUGE_PAGE};
 use crate::spans::{self, InPhase, Phase, ThreadInPhase};
 use rayon::prelude::*;
 use std::io;
@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+/// Rows that are done at once still make so many bands, for as many threads.
+const FEWEST_BANDS: usize = 16;
 /// A file that is written by such pieces lies in large pages of the system's cache, which cost less than small ones.
 const PIECE: usize = 1 << 18;
 
@@ -20,9 +22,6 @@ fn whole_pieces(height: usize, together: usize, row: usize) -> usize {
     let step = together << missing.saturating_sub(together.trailing_zeros());
     if step <= height { height.next_multiple_of(step) } else { height }
 }
-
-/// Rows that are done at once still make so many bands, for as many threads.
-const FEWEST_BANDS: usize = 16;
 
 /// The bands of one render.
 pub(super) struct Bands<'a> {
@@ -86,11 +85,10 @@ impl<'a> Bands<'a> {
         let failed: Mutex<Option<io::Error>> = Mutex::new(None);
         let all = (end - first).div_ceil(self.height);
         let size = self.height * self.width;
-        // A thread that waits for parts of its band may begin another. Side by side, their memory shares huge pages.
-        let threads = self.simulator.threads();
-        let usual = if threads == 1 { 1 } else { all.min(2 * threads) };
+        // A thread that waits for parts of its band may begin another. Small ones lie side by side in one huge page.
+        let side_by_side = (HUGE_PAGE / (size * size_of::<f32>())).min(2 * self.simulator.threads());
         let no_memory = |error| io::Error::new(io::ErrorKind::OutOfMemory, error);
-        let mut usual = Buffer::zeroed(usual * size).map_err(no_memory)?;
+        let mut usual = Buffer::zeroed(side_by_side.clamp(1, all) * size).map_err(no_memory)?;
         let memory: Mutex<Vec<Memory>> =
             Mutex::new(usual.chunks_exact_mut(size).rev().map(Memory::Usual).collect());
         self.in_passes(|wanted| {
