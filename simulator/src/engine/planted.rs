@@ -6,10 +6,11 @@ use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Pixels between two delays: few and long ones, so that reading the clock costs nothing beside them.
-const PIXELS: usize = 128;
+/// Pixels between two delays: few and long ones, so that little beside them is what reading the clock costs, and what of
+/// their writing is still under way, or missing in the caches, when the loop goes on.
+const PIXELS: usize = 512;
 /// Numbers that one delay writes.
-const LENGTH: usize = 1 << 18;
+const LENGTH: usize = 1 << 20;
 
 static NANOSECONDS: AtomicU64 = AtomicU64::new(0);
 
