@@ -83,7 +83,8 @@ impl Array2 {
     ) -> Result<Self, FormatError> {
         let array = Self { storage, offset, element, big_endian, shape, path: path.to_owned() };
         let have = array.all_bytes().len().saturating_sub(offset);
-        let want = shape.width as u128 * shape.height as u128 * element.bytes() as u128;
+        let pixels = shape.width as u128 * shape.height as u128;
+        let want = pixels.saturating_mul(element.bytes() as u128);
         if want == 0 {
             return Err(FormatError::Empty(path.to_owned()));
         }
