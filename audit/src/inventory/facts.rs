@@ -9,7 +9,7 @@ use std::ops::Range;
 const HEADER_LIMIT: usize = 160;
 
 /// Everything one file holds that matters here.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Facts {
     pub(super) loops: Vec<RawLoop>,
     pub(super) functions: Vec<RawFunction>,
@@ -20,6 +20,7 @@ pub(super) struct Facts {
     pub(super) problems: Vec<(Option<u32>, String)>,
 }
 
+#[derive(Clone)]
 pub(super) struct RawLoop {
     pub(super) range: Range<usize>,
     pub(super) kind: LoopKind,
@@ -33,6 +34,7 @@ pub(super) struct RawLoop {
     pub(super) safe: Option<&'static str>,
 }
 
+#[derive(Clone)]
 pub(super) struct RawFunction {
     pub(super) name: String,
     pub(super) range: Range<usize>,
@@ -49,6 +51,7 @@ pub(crate) struct TestFunction {
 }
 
 /// `mod name;`
+#[derive(Clone)]
 pub(super) struct ModuleDeclaration {
     /// Inline modules around it, then its own name.
     pub(super) path: Vec<String>,

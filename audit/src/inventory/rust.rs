@@ -302,9 +302,10 @@ struct Found {
 }
 
 fn find(node: Node, source: &str) -> Option<Found> {
-    let body = node.child_by_field_name("body");
     let start = node.start_byte();
     let with_body = |kind, repeated: Vec<Node>, trips| {
+        // looked up here, since most nodes are no loops
+        let body = node.child_by_field_name("body");
         let repeated = repeated.into_iter().chain(body).map(|n| n.byte_range()).collect();
         Some(Found { kind, start, header_end: body.map(|b| b.start_byte()), repeated, trips })
     };

@@ -11,8 +11,9 @@ use super::{Inventory, InventoryError, Language, SCHEMA, Skipped, SourceFile, c,
 use ignore::WalkBuilder;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Component, Path, PathBuf};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use tree_sitter::Parser;
 
 /// Larger files are not source that people wrote.
@@ -45,8 +46,10 @@ pub(crate) fn read_tree(root: &Path, paths: &[PathBuf]) -> Result<Findings, Inve
     let (_, _, _) = (rust::parser()?, c::parser()?, python::parser()?);
     let mut read: Vec<Read> =
         files.par_iter().map_init(Parsers::new, |parsers, file| read_file(root, file, parsers)).collect();
-    let layout =
-        Layout::new(root, read.iter().filter_map(|r| r.parsed.as_ref().map(|p| (r.path.as_str(), &p.facts))));
+    let layout = Layout::new(
+        root,
+        read.iter().filter_map(|r| r.parsed.as_ref().map(|p| (r.path.as_str(), &*p.facts))),
+    );
     let mut inventory = Inventory {
         schema: SCHEMA.to_string(),
         files: Vec::new(),
@@ -75,7 +78,12 @@ pub(crate) fn read_tree(root: &Path, paths: &[PathBuf]) -> Result<Findings, Inve
             functions,
         });
         let safe = layout.safe(path, language);
-        inventory.loops.extend(facts.into_loops(&text, path, language, safe.as_deref()));
+        inventory.loops.extend(Arc::unwrap_or_clone(facts).into_loops(
+            &text,
+            path,
+            language,
+            safe.as_deref(),
+        ));
     }
     inventory.skipped.sort();
     inventory.skipped.dedup();
@@ -93,7 +101,40 @@ struct Parsed {
     bytes: Vec<u8>,
     language: Language,
     sha256: String,
-    facts: Facts,
+    facts: Arc<Facts>,
+}
+
+/// What this process has read, by the text's language and SHA-256: the phases of one run list the same tree several times.
+static KNOWN: LazyLock<Mutex<Known>> = LazyLock::new(Mutex::default);
+
+#[derive(Default)]
+pub(super) struct Known {
+    facts: HashMap<(Language, String), Arc<Facts>>,
+    /// Bytes of the texts.
+    bytes: u64,
+}
+
+impl Known {
+    /// Texts of more bytes are read each time.
+    const MOST: u64 = SIZE_LIMIT;
+
+    fn of(text: &(Language, String)) -> Option<Arc<Facts>> {
+        KNOWN.lock().unwrap_or_else(PoisonError::into_inner).facts.get(text).cloned()
+    }
+
+    /// So that a text is read anew.
+    #[cfg(test)]
+    pub(super) fn forget() {
+        *KNOWN.lock().unwrap_or_else(PoisonError::into_inner) = Known::default();
+    }
+
+    fn keep(text: (Language, String), bytes: usize, facts: &Arc<Facts>) {
+        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.bytes + bytes as u64 <= Known::MOST && known.facts.insert(text, Arc::clone(facts)).is_none()
+        {
+            known.bytes += bytes as u64;
+        }
+    }
 }
 
 /// One of each language.
@@ -133,19 +174,27 @@ fn read_file(root: &Path, file: &str, parsers: &mut Parsers) -> Read {
     if bytes.contains(&0) {
         return skip("not read: binary (contains NUL bytes)".to_string());
     }
-    let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let sha256: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
     let mut notes = Vec::new();
     if let Some((first, replaced)) = make_utf8(&mut bytes) {
         let line = Some(Text::new(&bytes).line(first));
         let reason = format!("not UTF-8: {replaced} bytes read as `?`");
         notes.push(Skipped { path: file.to_string(), line, reason });
     }
-    let text = Text::new(&bytes);
-    let facts = match (language, parsers) {
-        (Language::Rust, Parsers { rust: Some(parser), .. }) => rust::facts(parser, &text),
-        (Language::C, Parsers { c: Some(parser), .. }) => c::facts(parser, &text),
-        (Language::Python, Parsers { python: Some(parser), .. }) => python::facts(parser, &text),
-        _ => return skip("not read: no parser".to_string()),
+    let key = (language, sha256.clone());
+    let facts = match Known::of(&key) {
+        Some(facts) => facts,
+        None => {
+            let text = Text::new(&bytes);
+            let facts = Arc::new(match (language, parsers) {
+                (Language::Rust, Parsers { rust: Some(parser), .. }) => rust::facts(parser, &text),
+                (Language::C, Parsers { c: Some(parser), .. }) => c::facts(parser, &text),
+                (Language::Python, Parsers { python: Some(parser), .. }) => python::facts(parser, &text),
+                _ => return skip("not read: no parser".to_string()),
+            });
+            Known::keep(key, bytes.len(), &facts);
+            facts
+        }
     };
     Read { path: file.to_string(), parsed: Some(Parsed { bytes, language, sha256, facts }), notes }
 }
