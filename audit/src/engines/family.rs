@@ -116,7 +116,8 @@ pub(super) fn tree(root: libc::pid_t, all: &[Process]) -> Vec<libc::pid_t> {
     found
 }
 
-/// Kills and collects what a run left behind, until nothing is found any more.
+/// Kills and collects what a run left behind, until nothing is found any more. An orphan whose group and environment do
+/// not tell whose it is waits for the end of a run beside which no other goes on.
 fn sweep(leader: libc::pid_t, mark: &str) {
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
     loop {

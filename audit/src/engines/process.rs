@@ -409,6 +409,11 @@ mod tests {
             let ended = sh(&script, Duration::from_millis(500)).ending;
             assert_ne!(ended, Ending::Signalled(libc::SIGKILL), "{name}");
             let pid: i32 = std::fs::read_to_string(&pid_file).unwrap().trim().parse().unwrap();
+            // while other engines run, a daemon may be theirs: it ends at the end of a run that is alone
+            let deadline = Instant::now() + LONG;
+            while name == "a daemon" && !gone(pid) && Instant::now() < deadline {
+                sh("exit 0", LONG);
+            }
             assert!(gone(pid), "{name}: process {pid} is still there");
         }
     }
