@@ -3,8 +3,9 @@
 //! What is inlined into a function with `target_feature` is compiled with these features; nothing else in the program
 //! is. That is why the functions here are thin, and why everything that they call is `inline(always)`.
 //!
-//! The unit tests of this library and the build with the planted delay have plain lanes alone, since each further level takes
-//! as long to compile as all the rest: what is the same in every level is tested there, and every level in `tests/fast`.
+//! The unit tests of this library have plain lanes alone, since each further level takes as long to compile as all the rest:
+//! what is the same in every level is tested there, and every level in `tests/fast`. The build with the planted delay has no
+//! kernels: what it measures is the scalar engine.
 
 use super::Here;
 use super::aligned::align_frame;
@@ -191,7 +192,10 @@ level!(avx512, crate::kernels::lanes::x86::Avx512, 4, 4, [4, 1, 4], #[target_fea
 level!(avx2, crate::kernels::lanes::x86::Avx2, 2, 2, [4, 2, 2], #[target_feature(enable = "avx2,fma")]);
 #[cfg(target_arch = "aarch64")]
 level!(neon, crate::kernels::lanes::neon::Neon, 4, 4, [4, 2, 2], #[target_feature(enable = "neon")]);
+#[cfg(not(feature = "planted-delay"))]
 level!(plain, crate::kernels::lanes::plain::Plain, 1, 1, [2, 1, 1],);
+#[cfg(feature = "planted-delay")]
+use super::no_kernels as plain;
 
 /// `$module::$function(…)` of a level.
 macro_rules! of_level {

@@ -13,6 +13,15 @@
 //! Everything is written once over the vectors of `lanes`, compiled for each [`Level`] in `entry`, and chosen when
 //! the program runs.
 
+#![cfg_attr(
+    feature = "planted-delay",
+    expect(
+        dead_code,
+        unused_imports,
+        unused_macros,
+        reason = "only the kernels need it, which this build does not have"
+    )
+)]
 #![expect(
     clippy::needless_range_loop,
     reason = "loops over the vectors of a group, the coordinates and the axes read like the equations"
@@ -29,6 +38,8 @@ pub(crate) mod lattice;
 mod level;
 mod line;
 pub(crate) mod math;
+#[cfg(feature = "planted-delay")]
+mod no_kernels;
 pub(crate) mod plan;
 pub(crate) mod scratch;
 pub(crate) mod slim;
