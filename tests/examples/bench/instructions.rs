@@ -5,6 +5,7 @@ use crate::measure::Bench;
 use crate::subjects::{Subject, c_engine, kernel};
 use bragg_tests::programs::{temporary_folder, workspace_root};
 use nanobragg::kernels::{Dtype, Level};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -76,17 +77,27 @@ pub(crate) fn count_c_engine() -> Result<Counts, String> {
     count_all(vec![c_engine()])
 }
 
+/// Side by side, as many as there are processors: what else runs changes no count.
 fn count_all(subjects: Vec<Subject>) -> Result<Counts, String> {
     let machine = crate::machine::Machine::here();
-    let mut millions = BTreeMap::new();
-    for subject in subjects {
-        let mut cases = BTreeMap::new();
-        for case in CASES.iter().filter(|case| !(case.reads_hkl() && subject.name.contains("tiles"))) {
-            let count = one(case, &subject)?;
+    let counted = |subject: &Subject, case: &Case| !(case.reads_hkl() && subject.name.contains("tiles"));
+    let pairs: Vec<_> = subjects
+        .iter()
+        .flat_map(|subject| CASES.iter().map(move |case| (subject, case)))
+        .filter(|(subject, case)| counted(subject, case))
+        .collect();
+    let counts: Result<Vec<f64>, String> = pairs
+        .par_iter()
+        .map(|(subject, case)| {
+            let count = one(case, subject)?;
             eprintln!("{:>8.2} M  {} {}", count, case.name, subject.name);
-            cases.insert(case.name.to_owned(), (count * 100.0).round() / 100.0);
-        }
-        millions.insert(subject.name, cases);
+            Ok(count)
+        })
+        .collect();
+    let mut millions: BTreeMap<String, BTreeMap<String, f64>> = BTreeMap::new();
+    for ((subject, case), count) in pairs.into_iter().zip(counts?) {
+        let cases = millions.entry(subject.name.clone()).or_default();
+        cases.insert(case.name.to_owned(), (count * 100.0).round() / 100.0);
     }
     Ok(Counts { date: machine.date, commit: machine.commit, rustc: machine.rustc, cc: machine.cc, millions })
 }
