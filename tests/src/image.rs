@@ -111,24 +111,3 @@ impl Image {
         Self::from_fn(width, height, |f, s| self.at(fast + f, slow + s))
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn quadrants_give_the_odd_middle_to_the_bottom_and_the_right() {
-        let image = Image::new(3, 3, (0..9_u8).map(f32::from).collect());
-        assert_eq!(image.quadrant_sums(), [0.0, 1.0 + 2.0, 3.0 + 6.0, 4.0 + 5.0 + 7.0 + 8.0]);
-    }
-
-    #[test]
-    fn moves() {
-        let image = Image::new(2, 2, vec![1.0, 2.0, 3.0, 4.0]);
-        assert_eq!(image.transposed().pixels, [1.0, 3.0, 2.0, 4.0]);
-        assert_eq!(image.rolled(1, 0).pixels, [2.0, 1.0, 4.0, 3.0]);
-        assert_eq!(image.rolled(0, 1).pixels, [3.0, 4.0, 1.0, 2.0]);
-        assert_eq!(image.cut(1, 0, 1, 2).pixels, [2.0, 4.0]);
-        assert_eq!(image.argmax(), 3);
-    }
-}

@@ -69,18 +69,3 @@ pub fn signal_group(leader: u32, what: i32) {
         libc::killpg(group, what)
     };
 }
-
-#[cfg(all(test, target_os = "linux"))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_child_is_seen_while_it_runs_and_not_after() {
-        let mut child = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
-        let seen = descendants(std::process::id());
-        assert!(seen.iter().any(|process| process.pid == child.id()), "{seen:?}");
-        signal(child.id(), libc::SIGTERM);
-        child.wait().unwrap();
-        assert!(descendants(std::process::id()).iter().all(|process| process.pid != child.id()));
-    }
-}

@@ -124,32 +124,3 @@ pub fn values_of<'a>(value: &'a Value, name: &str) -> Vec<&'a Value> {
         _ => Vec::new(),
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_of_stamps() {
-        for name in ["20260102T030405Z", "20260102T030405Z-2", "20260102T030405Z_1"] {
-            assert!(is_stamp_name(name), "{name}");
-        }
-        for name in [
-            ".20260102T030405Z.tmp",
-            "20260102T03040Z",
-            "20260102t030405Z",
-            "latest",
-            "20260102T030405Zx",
-            "",
-        ] {
-            assert!(!is_stamp_name(name), "{name}");
-        }
-    }
-
-    #[test]
-    fn values_are_found_at_any_depth() {
-        let value = serde_json::json!({"a": 1, "b": [{"a": 2}, {"c": {"a": [3]}}]});
-        let found: Vec<String> = values_of(&value, "a").iter().map(ToString::to_string).collect();
-        assert_eq!(found, ["1", "2", "[3]"]);
-    }
-}

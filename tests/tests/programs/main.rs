@@ -13,6 +13,7 @@ mod engines;
 mod evidence;
 mod faults;
 mod golden;
+mod helpers;
 mod hidden_inputs;
 mod history;
 mod inlined;
