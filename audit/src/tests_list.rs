@@ -7,7 +7,7 @@
 //! A test function in a `macro_rules!` body stands for as many tests as the macro makes: it is not counted,
 //! and the list says so.
 
-use crate::inventory::{TestFunction, read_tree};
+use crate::inventory::{TestFunction, Texts, read_tree};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -37,7 +37,7 @@ impl TestList {
     /// Lists the tests below `root`. What goes wrong is told in `problem`; the list then holds what was found.
     #[must_use]
     pub fn of(root: &Path) -> Self {
-        let found = match read_tree(root, &[]) {
+        let found = match read_tree(root, &[], Texts::Known) {
             Ok(found) => found,
             Err(error) => return Self { problem: Some(error.to_string()), ..Self::default() },
         };

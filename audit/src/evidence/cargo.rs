@@ -61,7 +61,7 @@ pub(super) fn build(manifest: &Path, root: &Path, name: &str, progress: &Progres
     let directory = metadata.workspace_root.strip_prefix(root).unwrap_or(Path::new(""));
     let conditions = Conditions::of_rust(root, directory);
     let sources = sources(&metadata);
-    let inventory = Inventory::scan(root, &sources).map_err(|e| AuditError::usage(e.to_string()))?;
+    let inventory = Inventory::scan_known(root, &sources).map_err(|e| AuditError::usage(e.to_string()))?;
     crate::interrupt::check()?;
     let target = target_directory(&metadata.workspace_root);
     let output = compile(manifest, &target, name, progress)?;

@@ -83,7 +83,9 @@ impl Facts {
             let ordinal = ordinals.entry(raw.function.clone()).or_insert(0);
             *ordinal += 1;
             let (line, column) = text.place(raw.range.start);
-            let (end_line, end_column) = text.place(raw.range.end);
+            // a Python block whose last line is continued by nothing has the end of that line in it
+            let code = text.bytes.get(raw.range.clone()).unwrap_or_default().trim_ascii_end();
+            let (end_line, end_column) = text.place(raw.range.start + code.len());
             // the body ends last
             let body = matches!(raw.kind, LoopKind::For | LoopKind::While | LoopKind::Loop)
                 .then(|| raw.repeated.iter().max_by_key(|r| r.end))

@@ -39,7 +39,7 @@ mod tests;
 
 pub use changes::{Change, Changes, changes};
 pub(crate) use facts::TestFunction;
-pub(crate) use scan::read_tree;
+pub(crate) use scan::{Texts, read_tree};
 pub(crate) use summary::cell;
 
 use crate::evidence::overrides::Person;

@@ -34,18 +34,34 @@ impl Inventory {
     /// A path that does not exist or lies outside the root. Files that cannot be read or understood are no
     /// error; they are listed in `skipped`.
     pub fn scan(root: &Path, paths: &[PathBuf]) -> Result<Self, InventoryError> {
-        Ok(read_tree(root, paths)?.inventory)
+        Ok(read_tree(root, paths, Texts::Anew)?.inventory)
+    }
+
+    /// [`Inventory::scan`] for the phases of one run, which list the same tree several times.
+    pub(crate) fn scan_known(root: &Path, paths: &[PathBuf]) -> Result<Self, InventoryError> {
+        Ok(read_tree(root, paths, Texts::Known)?.inventory)
     }
 }
 
+/// Which texts are parsed.
+#[derive(Clone, Copy)]
+pub(crate) enum Texts {
+    /// All of them.
+    Anew,
+    /// Those that this process has not parsed before.
+    Known,
+}
+
 /// [`Inventory::scan`], with the tests.
-pub(crate) fn read_tree(root: &Path, paths: &[PathBuf]) -> Result<Findings, InventoryError> {
+pub(crate) fn read_tree(root: &Path, paths: &[PathBuf], texts: Texts) -> Result<Findings, InventoryError> {
     let mut skipped = Vec::new();
     let files = files(root, paths, &mut skipped)?;
     // The grammars are checked once here, so that workers can rely on them.
     let (_, _, _) = (rust::parser()?, c::parser()?, python::parser()?);
-    let mut read: Vec<Read> =
-        files.par_iter().map_init(Parsers::new, |parsers, file| read_file(root, file, parsers)).collect();
+    let mut read: Vec<Read> = files
+        .par_iter()
+        .map_init(Parsers::new, |parsers, file| read_file(root, file, parsers, texts))
+        .collect();
     let layout = Layout::new(
         root,
         read.iter().filter_map(|r| r.parsed.as_ref().map(|p| (r.path.as_str(), &*p.facts))),
@@ -104,11 +120,11 @@ struct Parsed {
     facts: Arc<Facts>,
 }
 
-/// What this process has read, by the text's language and SHA-256: the phases of one run list the same tree several times.
+/// What this process has parsed, by the text's language and SHA-256.
 static KNOWN: LazyLock<Mutex<Known>> = LazyLock::new(Mutex::default);
 
 #[derive(Default)]
-pub(super) struct Known {
+struct Known {
     facts: HashMap<(Language, String), Arc<Facts>>,
     /// Bytes of the texts.
     bytes: u64,
@@ -118,22 +134,24 @@ impl Known {
     /// Texts of more bytes are read each time.
     const MOST: u64 = SIZE_LIMIT;
 
-    fn of(text: &(Language, String)) -> Option<Arc<Facts>> {
-        KNOWN.lock().unwrap_or_else(PoisonError::into_inner).facts.get(text).cloned()
-    }
-
-    /// So that a text is read anew.
-    #[cfg(test)]
-    pub(super) fn forget() {
-        *KNOWN.lock().unwrap_or_else(PoisonError::into_inner) = Known::default();
-    }
-
-    fn keep(text: (Language, String), bytes: usize, facts: &Arc<Facts>) {
-        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.bytes + bytes as u64 <= Known::MOST && known.facts.insert(text, Arc::clone(facts)).is_none()
-        {
+    /// The facts of a text of so many bytes, parsed where they are not known.
+    fn or(
+        text: &(Language, String),
+        bytes: usize,
+        parse: impl FnOnce() -> Option<Arc<Facts>>,
+    ) -> Option<Arc<Facts>> {
+        let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = known().facts.get(text).cloned();
+        if found.is_some() {
+            return found;
+        }
+        let facts = parse()?; // with nothing locked: files are parsed side by side
+        let mut known = known();
+        let room = known.bytes + bytes as u64 <= Self::MOST;
+        if room && known.facts.insert(text.clone(), Arc::clone(&facts)).is_none() {
             known.bytes += bytes as u64;
         }
+        Some(facts)
     }
 }
 
@@ -150,7 +168,7 @@ impl Parsers {
     }
 }
 
-fn read_file(root: &Path, file: &str, parsers: &mut Parsers) -> Read {
+fn read_file(root: &Path, file: &str, parsers: &mut Parsers, texts: Texts) -> Read {
     let note = |reason: String| Skipped { path: file.to_string(), line: None, reason };
     let skip = |reason: String| Read { path: file.to_string(), parsed: None, notes: vec![note(reason)] };
     if crate::interrupt::requested() {
@@ -181,21 +199,21 @@ fn read_file(root: &Path, file: &str, parsers: &mut Parsers) -> Read {
         let reason = format!("not UTF-8: {replaced} bytes read as `?`");
         notes.push(Skipped { path: file.to_string(), line, reason });
     }
-    let key = (language, sha256.clone());
-    let facts = match Known::of(&key) {
-        Some(facts) => facts,
-        None => {
-            let text = Text::new(&bytes);
-            let facts = Arc::new(match (language, parsers) {
-                (Language::Rust, Parsers { rust: Some(parser), .. }) => rust::facts(parser, &text),
-                (Language::C, Parsers { c: Some(parser), .. }) => c::facts(parser, &text),
-                (Language::Python, Parsers { python: Some(parser), .. }) => python::facts(parser, &text),
-                _ => return skip("not read: no parser".to_string()),
-            });
-            Known::keep(key, bytes.len(), &facts);
-            facts
+    let parse = |parsers: &mut Parsers| {
+        let text = Text::new(&bytes);
+        match (language, parsers) {
+            (Language::Rust, Parsers { rust: Some(parser), .. }) => Some(rust::facts(parser, &text)),
+            (Language::C, Parsers { c: Some(parser), .. }) => Some(c::facts(parser, &text)),
+            (Language::Python, Parsers { python: Some(parser), .. }) => Some(python::facts(parser, &text)),
+            _ => None,
         }
+        .map(Arc::new)
     };
+    let facts = match texts {
+        Texts::Anew => parse(parsers),
+        Texts::Known => Known::or(&(language, sha256.clone()), bytes.len(), || parse(parsers)),
+    };
+    let Some(facts) = facts else { return skip("not read: no parser".to_string()) };
     Read { path: file.to_string(), parsed: Some(Parsed { bytes, language, sha256, facts }), notes }
 }
 

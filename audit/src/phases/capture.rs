@@ -197,7 +197,7 @@ pub fn exit(record: &Capture) -> Exit {
 
 /// Before phase B2 only the sources can say where loops nest deepest.
 fn static_candidates(ctx: &Context) -> Loops {
-    match Inventory::scan(&ctx.root, &ctx.config.inventory.paths) {
+    match Inventory::scan_known(&ctx.root, &ctx.config.inventory.paths) {
         Ok(inventory) if !inventory.loops.is_empty() => {
             let mut loops: Vec<_> =
                 inventory.loops.iter().filter(|l| l.status != crate::inventory::Status::Safe).collect();

@@ -172,7 +172,7 @@ fn read_inventory(given: &Path) -> Result<Inventory> {
         return Inventory::read_json(&given.join(inventory::FILE)).map_err(|e| usage(&e));
     }
     let root = given.canonicalize().map_err(|e| usage(&e))?;
-    let mut inventory = Inventory::scan(&root, &[]).map_err(|e| usage(&e))?;
+    let mut inventory = Inventory::scan_known(&root, &[]).map_err(|e| usage(&e))?;
     crate::interrupt::check()?;
     if let Some((above, record)) = Record::above(&root) {
         record.attach(&mut inventory, &above, &root);

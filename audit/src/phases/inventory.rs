@@ -191,7 +191,7 @@ fn heat(inventory: &mut Inventory, stamp: &Path, register_bits: u32) -> Result<(
 
 /// Reads the sources; no loops at all is an error, because every later phase would be empty without a word.
 fn scan_in(root: &Path, paths: &[PathBuf]) -> Result<Inventory> {
-    let inventory = Inventory::scan(root, paths).map_err(|e| AuditError::usage(e.to_string()))?;
+    let inventory = Inventory::scan_known(root, paths).map_err(|e| AuditError::usage(e.to_string()))?;
     if inventory.loops.is_empty() {
         let list: Vec<String> = paths.iter().map(|p| p.display().to_string()).collect();
         return Err(AuditError::usage(format!(

@@ -2,14 +2,12 @@
 
 use super::write;
 use crate::inventory::Inventory;
-use crate::inventory::scan::Known;
 use proptest::prelude::*;
 
 fn check(name: &str, bytes: &[u8]) {
     let dir = tempfile::tempdir().unwrap();
     write(dir.path(), name, bytes);
     let first = Inventory::scan(dir.path(), &[]).unwrap();
-    Known::forget();
     assert_eq!(first, Inventory::scan(dir.path(), &[]).unwrap());
     for l in &first.loops {
         assert!(l.line >= 1 && l.end_line <= first.files[0].lines, "{l:?}");
@@ -128,6 +126,11 @@ fn deep_nesting_is_no_stack_overflow() {
         let text: String = (0..500).map(|n| format!("{}for x in y:\n", " ".repeat(n))).collect();
         check("a.py", (text + &" ".repeat(500) + "pass\n").as_bytes());
     });
+}
+
+#[test]
+fn a_line_that_is_continued_by_nothing_is_the_last() {
+    check("a.py", b"while .iter() :: # \n { \\\n");
 }
 
 #[test]

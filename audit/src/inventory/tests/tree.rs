@@ -156,3 +156,18 @@ fn json_is_read_back() {
     }
     assert!(matches!(Inventory::read_json(&dir.path().join("none")), Err(InventoryError::Path { .. })));
 }
+
+#[test]
+fn known_texts_give_the_same_list_and_edited_ones_are_read_anew() {
+    // one text under two names: what depends on the place is not remembered
+    let text = "pub fn known_text() { for i in 0..9 { g(i); } }\n";
+    let dir = tree(&[("a.rs", text), ("b.rs", text), ("c.c", "void f(void) { for (;;) g(); }\n")]);
+    let both = || {
+        let known = Inventory::scan_known(dir.path(), &[]).unwrap();
+        assert_eq!(known, Inventory::scan(dir.path(), &[]).unwrap());
+        known.loops.len()
+    };
+    assert_eq!((both(), both()), (3, 3));
+    write(dir.path(), "b.rs", text.replace("g(i);", "loop {}").as_bytes());
+    assert_eq!(both(), 4);
+}
