@@ -73,7 +73,9 @@ const TURN: Duration = Duration::from_millis(20);
 /// How long a series is measured, in rounds of all its points.
 const SERIES_TIME: Duration = Duration::from_secs(8);
 const QUICK_TIME: Duration = Duration::from_millis(500);
-const FEWEST_ROUNDS: usize = 5;
+/// A round of large images takes seconds.
+const FEWEST_ROUNDS: usize = 15;
+const QUICK_ROUNDS: usize = 5;
 
 fn domains(experiment: &mut Experiment, count: u32) {
     experiment.crystal.mosaic_spread = Some(0.005);
@@ -92,6 +94,9 @@ pub(crate) struct Point {
     pub(crate) pixels: [u32; 2],
     /// Nanoseconds of one thread for each pixel and term, over the rounds.
     pub(crate) nanoseconds: Quartiles,
+    /// Over the geometric mean of all points of the series in the same round, median over the rounds: a spell in which the whole
+    /// machine is slow changes no ratio. This is judged.
+    pub(crate) relative: f64,
     /// The lowest tenth of the rounds: what else runs on the machine only adds to it. Shown, not judged.
     pub(crate) undisturbed: f64,
 }
@@ -107,9 +112,9 @@ pub(crate) struct Curve {
 }
 
 impl Curve {
-    /// The dearest point over the cheapest, less 1.
+    /// The dearest point over the cheapest in the same rounds, less 1.
     pub(crate) fn spread(&self) -> f64 {
-        let costs = || self.points.iter().map(|point| point.nanoseconds.median);
+        let costs = || self.points.iter().map(|point| point.relative);
         costs().fold(0.0, f64::max) / costs().fold(f64::INFINITY, f64::min) - 1.0
     }
 
@@ -129,7 +134,8 @@ impl Curve {
 /// # Errors
 /// A sentence, when an experiment is refused.
 pub(crate) fn measure(quick: bool) -> Result<Vec<Curve>, String> {
-    let (time, largest) = if quick { (QUICK_TIME, 2048) } else { (SERIES_TIME, 8192) };
+    let (time, fewest, largest) =
+        if quick { (QUICK_TIME, QUICK_ROUNDS, 2048) } else { (SERIES_TIME, FEWEST_ROUNDS, 8192) };
     let mut curves = Vec::new();
     for dtype in [Dtype::F64, Dtype::F32] {
         for series in SERIES {
@@ -142,21 +148,32 @@ pub(crate) fn measure(quick: bool) -> Result<Vec<Curve>, String> {
                 simulators.push(Simulator::with(&experiment, 1, &choice).map_err(|e| e.to_string())?);
             }
             let start = Instant::now();
-            let mut rounds = Vec::new();
-            while rounds.len() < FEWEST_ROUNDS || start.elapsed() < time {
+            let mut rounds: Vec<Vec<f64>> = Vec::new();
+            while rounds.len() < fewest || start.elapsed() < time {
                 let costs: Result<Vec<f64>, String> = simulators.iter().map(turn).collect();
                 rounds.push(costs?);
             }
             let points = known.iter().enumerate().filter_map(|(place, &&(terms, pixels))| {
                 let costs: Vec<f64> = rounds.iter().map(|round| round[place]).collect();
-                let undisturbed = quantile(&costs, 0.1)?;
-                Some(Point { terms, pixels, undisturbed, nanoseconds: Quartiles::of(&costs)? })
+                let relative: Vec<f64> =
+                    rounds.iter().map(|round| round[place] / geometric_mean(round)).collect();
+                Some(Point {
+                    terms,
+                    pixels,
+                    relative: quantile(&relative, 0.5)?,
+                    undisturbed: quantile(&costs, 0.1)?,
+                    nanoseconds: Quartiles::of(&costs)?,
+                })
             });
             let points = points.collect();
             curves.push(Curve { series: series.name, dtype: dtype.name(), judged: series.judged, points });
         }
     }
     Ok(curves)
+}
+
+fn geometric_mean(values: &[f64]) -> f64 {
+    (values.iter().map(|x| x.ln()).sum::<f64>() / values.len() as f64).exp()
 }
 
 /// Nanoseconds of a term: the mean of as many renders as fill a turn.

@@ -92,13 +92,14 @@ pub(crate) fn curves(curves: &[Curve]) -> Result<String, std::fmt::Error> {
         left + width * share
     };
     let mut out = open(left + width + 190.0, top + height + 35.0)?;
-    for tick in 0..=5 {
-        let value = most * f64::from(tick) / 5.0;
-        let y = top + height - height * f64::from(tick) / 5.0;
+    let step = round_step(most);
+    for tick in 0..=(most / step) as u32 {
+        let value = step * f64::from(tick);
+        let y = top + height - height * value / most;
         writeln!(out, "<path d=\"M{left} {y:.1}h{width}\" stroke=\"#dddddd\"/>")?;
         writeln!(
             out,
-            "<text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\" {FONT}>{value:.2}</text>",
+            "<text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\" {FONT}>{value:.1}</text>",
             left - 4.0,
             y + 4.0
         )?;
@@ -130,6 +131,12 @@ pub(crate) fn curves(curves: &[Curve]) -> Result<String, std::fmt::Error> {
         "<text x=\"{left}\" y=\"12\" {FONT}>direct sum, one thread: nanoseconds for each pixel and term</text>\n</svg>"
     )?;
     Ok(out)
+}
+
+/// Between two lines of a scale from 0: the smallest of 0.1, 0.2, 0.5, 1, … that gives at most six of them.
+fn round_step(most: f64) -> f64 {
+    let steps = (-1..6).flat_map(|power| [1.0, 2.0, 5.0].map(|digit| digit * 10_f64.powi(power)));
+    steps.into_iter().find(|step| most / step <= 6.0).unwrap_or(most)
 }
 
 fn open(width: f64, height: f64) -> Result<String, std::fmt::Error> {

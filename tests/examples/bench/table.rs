@@ -231,8 +231,8 @@ impl Record {
             out,
             "Nanoseconds of one thread for each (pixel × sub-pixel × layer × source × spindle step × domain), by the number of such \
              terms; no memory of an image is touched, as in the pixel loop above. The median of many rounds, and in brackets the lowest tenth: \
-             what else runs on the machine only adds to it. At most 15 % between the cheapest and the dearest, in rows of 512 \
-             pixels and in square images; shorter rows have more vectors that are not full.\n"
+             what else runs on the machine only adds to it. At most 15 % between the cheapest and the dearest, of the same rounds and \
+             in the median of the rounds, in rows of 512 pixels and in square images; shorter rows have more vectors that are not full.\n"
         )?;
         for curve in &self.flatness {
             let points = curve.points.iter().map(|point| {
