@@ -1,7 +1,8 @@
 //! Fast engines against the scalar one: random experiments, every pixel within the bound that is stated in [`bound`].
 //!
 //! `NB_FAST_CASES=5000 cargo test --release -p nanobragg --test fast -- --nocapture` tries more of them (minutes);
-//! `NB_FAST_SEED=17` only the one of a seed that failed. An experiment follows from its seed alone, and seeds count from 0.
+//! `NB_FAST_SEED=17` only the one of a seed that failed; `NB_LEVELS=avx2` leaves out the other instruction sets.
+//! An experiment follows from its seed alone, and seeds count from 0.
 
 mod bound;
 mod detectors;

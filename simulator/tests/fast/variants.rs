@@ -51,16 +51,23 @@ impl Variant {
 
 const DTYPES: [Dtype; 2] = [Dtype::F64, Dtype::F32];
 
+/// Every level that this machine has, or those of them that `NB_LEVELS` names, with commas between.
+fn levels() -> Vec<Level> {
+    let Ok(named) = std::env::var("NB_LEVELS") else { return Level::available() };
+    let levels: Result<Vec<Level>, _> = named.split(',').map(Level::named).collect();
+    levels.expect("NB_LEVELS names levels of this machine")
+}
+
 /// Every level that this machine has, in both types, pixel by pixel.
 pub(crate) fn direct() -> Vec<Variant> {
     let variants = |level| DTYPES.map(|dtype| Variant::new(level, dtype, false));
-    Level::available().into_iter().flat_map(variants).collect()
+    levels().into_iter().flat_map(variants).collect()
 }
 
 /// The same with smooth tiles where they win.
 pub(crate) fn with_tiles() -> Vec<Variant> {
     let variants = |level| DTYPES.map(|dtype| Variant::new(level, dtype, true));
-    Level::available().into_iter().flat_map(variants).collect()
+    levels().into_iter().flat_map(variants).collect()
 }
 
 /// f32 at the fastest level, pixel by pixel and with tiles.

@@ -32,6 +32,13 @@ fn limits(case: &Case, dtype: Dtype) -> &'static Limits {
     }
 }
 
+/// Every level that this machine has, or those of them that `NB_LEVELS` names, with commas between.
+fn levels() -> Vec<Level> {
+    let Ok(named) = std::env::var("NB_LEVELS") else { return Level::available() };
+    let levels: Result<Vec<Level>, _> = named.split(',').map(Level::named).collect();
+    levels.expect("NB_LEVELS names levels of this machine")
+}
+
 #[test]
 fn every_level_gives_the_golden_images() {
     let (figures, golden) = (figures(), whole_images());
@@ -41,7 +48,7 @@ fn every_level_gives_the_golden_images() {
         not_run(&format!("golden cases with --simd {level}: this machine does not have it"));
     }
     for dtype in [Dtype::F64, Dtype::F32] {
-        for level in Level::available() {
+        for level in levels() {
             worst.extend(["auto", "off"].map(|tiles| (level, dtype, tiles, [("", 0.0_f64); 2])));
         }
     }
