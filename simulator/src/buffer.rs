@@ -10,8 +10,7 @@ use std::ops::{Deref, DerefMut};
 
 /// Smaller buffers are ordinary memory. From here on to touch all their pages one by one, 1 to 3 microseconds each, takes
 /// longer than to touch a huge page, of which much may lie idle.
-#[cfg(target_os = "linux")]
-const SMALLEST_MAPPED: usize = 1 << 18;
+pub(crate) const SMALLEST_MAPPED: usize = 1 << 18;
 /// Size and alignment of a huge page.
 pub(crate) const HUGE_PAGE: usize = 1 << 21;
 

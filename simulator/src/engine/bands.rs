@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 /// Rows that are done at once still make so many bands, for as many threads.
 const FEWEST_BANDS: usize = 16;
+/// Parts in which a band is written.
+const MOST_PARTS: usize = 4;
 /// A file that is written by such pieces lies in large pages of the system's cache, which cost less than small ones.
 const PIECE: usize = 1 << 18;
 
@@ -78,19 +80,24 @@ impl<'a> Bands<'a> {
         });
     }
 
-    /// Renders into memory for a band, and lets it be written from there; returns the time of writing over all threads.
+    /// Renders into memory for a band, and lets it be written from there, in a few parts; returns the time of writing over all threads.
     pub(super) fn into_sink(self, sink: Sink) -> io::Result<Duration> {
         let [first, end] = self.rows;
         let nanoseconds = AtomicU64::new(0);
         let failed: Mutex<Option<io::Error>> = Mutex::new(None);
         let all = (end - first).div_ceil(self.height);
         let size = self.height * self.width;
+        let row = self.width * size_of::<f32>();
+        let part = PIECE.div_ceil(row).max(self.height.div_ceil(MOST_PARTS));
+        let part = whole_pieces(part, 1, row).min(self.height) * self.width;
         // A thread that waits for parts of its band may begin another. Small ones lie side by side in one huge page.
         let side_by_side = (HUGE_PAGE / (size * size_of::<f32>())).min(2 * self.simulator.threads());
         let no_memory = |error| io::Error::new(io::ErrorKind::OutOfMemory, error);
-        let mut usual = Buffer::zeroed(side_by_side.clamp(1, all) * size).map_err(no_memory)?;
+        let len = side_by_side.clamp(1, all) * size;
+        let mut usual =
+            self.simulator.page.take(len).map_or_else(|| Buffer::zeroed(len), Ok).map_err(no_memory)?;
         let memory: Mutex<Vec<Memory>> =
-            Mutex::new(usual.chunks_exact_mut(size).rev().map(Memory::Usual).collect());
+            Mutex::new(usual[..len].chunks_exact_mut(size).rev().map(Memory::Usual).collect());
         self.in_passes(|wanted| {
             let bands = (0..all).into_par_iter().with_max_len(1).filter(|band| wanted(*band));
             let render = |band: usize| {
@@ -108,16 +115,24 @@ impl<'a> Bands<'a> {
                 };
                 let out = &mut buffer.pixels()[..(to - from) * self.width];
                 let unlatched = self.render(band, out);
-                let start = Instant::now();
-                if let Err(error) = self.write(sink, from * self.width, out) {
-                    lock(&failed).get_or_insert(error);
-                }
-                nanoseconds.fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
+                // By parts: while the last bands are written, some threads have nothing else to do.
+                out.par_chunks(part).with_max_len(1).enumerate().for_each(|(i, pixels)| {
+                    if lock(&failed).is_some() {
+                        return;
+                    }
+                    let start = Instant::now();
+                    if let Err(error) = self.write(sink, from * self.width + i * part, pixels) {
+                        lock(&failed).get_or_insert(error);
+                    }
+                    nanoseconds.fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
+                });
                 lock(&memory).push(buffer);
                 (band, unlatched)
             };
             bands.map(render).collect()
         });
+        drop(memory);
+        self.simulator.page.give_back(usual);
         match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
             Some(error) => Err(error),
             None => Ok(Duration::from_nanos(nanoseconds.into_inner())),

@@ -5,14 +5,14 @@ use crate::kernels::block::Rows;
 use crate::kernels::entry::FactorKind;
 use crate::kernels::plan::{Parts, Plan, Split};
 use crate::kernels::scratch::Scratch;
-use crate::kernels::smooth::{Job, Tiles};
-use crate::kernels::tiles::{Buffers, Direct};
+use crate::kernels::smooth::{self, Begun, Job, STRIP, Strip, Tiles};
+use crate::kernels::tiles::{Direct, Tile};
 use crate::kernels::{Dtype, Here, Level, LevelError};
 use crate::physics::Model;
 use crate::spans::{self, Stage};
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// How far a fast axis may be from a unit vector to count as one.
 const UNIT: f64 = 1e-9;
@@ -48,17 +48,10 @@ struct Stock<const K: usize> {
     plan: Plan<K>,
     /// Smooth tiles, or why there are none.
     tiles: Result<Tiles, Direct>,
-    memory: Mutex<Vec<Memory<K>>>,
+    scratch: Mutex<Vec<Scratch<K>>>,
+    memory: Mutex<Vec<smooth::Memory>>,
     /// Tiles that were rendered so far: pixel by pixel, and interpolated.
     rendered: [AtomicUsize; 2],
-}
-
-/// What one thread needs.
-#[derive(Debug)]
-struct Memory<const K: usize> {
-    scratch: Scratch<K>,
-    wide: Buffers<f64>,
-    narrow: Buffers<f32>,
 }
 
 impl<const K: usize> Stock<K> {
@@ -71,21 +64,18 @@ impl<const K: usize> Stock<K> {
         let (plan, wide) = Plan::new(model, level, choice.dtype, parts);
         let tiles =
             if choice.tiles { Tiles::new(model, &plan, level.level()) } else { Err(Direct::Unwanted) };
-        (Stock { plan, tiles, memory: Mutex::default(), rendered: Default::default() }, wide)
+        let (scratch, memory) = (Mutex::default(), Mutex::default());
+        (Stock { plan, tiles, scratch, memory, rendered: Default::default() }, wide)
     }
 
     fn render(&self, model: &Model, order: &Order, first_row: usize, out: &mut [f32]) -> Option<usize> {
         let width = model.geometry.pixels[0];
-        let plan = &self.plan;
         let Ok(tiles) = &self.tiles else {
-            let mut memory = self.memory();
-            let (columns, scratch) = ([0, width], &mut memory.scratch);
-            let mut rows =
-                Rows { model, plan, order, first_row, columns, out, scratch, last_unlatched: None };
-            self.pixels(&mut rows);
-            let last = rows.last_unlatched;
-            self.give_back(memory);
-            return last;
+            return self.lend(|scratch| {
+                let mut rows = self.rows((model, order), [first_row, 0, width], out, scratch);
+                self.pixels(&mut rows);
+                rows.last_unlatched
+            });
         };
         // Whole tiles: those at the edges may be narrower or lower.
         let [first, last, _, _] = model.roi;
@@ -104,47 +94,71 @@ impl<const K: usize> Stock<K> {
                 place.push(of_tile);
             }
         }
-        places.into_par_iter().with_max_len(1).enumerate().for_each(|(i, mut place)| {
+        places.into_par_iter().with_max_len(1).enumerate().for_each(|(i, place)| {
             let [row, column] = [i / per_row, i % per_row].map(|n| n * tiles.edge);
-            let (first_row, columns) =
-                (first_row + row, [first + column, place.first().map_or(0, |row| row.len())]);
-            let mut memory = self.memory();
-            let Memory { scratch, wide, narrow } = &mut memory;
-            let out = &mut [][..];
-            let mut rows =
-                Rows { model, plan, order, first_row, columns, out, scratch, last_unlatched: None };
-            let interpolated = self.tile(&mut Job {
-                rows: &mut rows,
-                place: &mut place,
-                tiles,
-                wide,
-                narrow,
-                nodes: plan.kernels.nodes,
-            });
-            self.rendered[usize::from(interpolated)].fetch_add(1, Ordering::Relaxed);
-            if !interpolated {
-                for (row, out) in (first_row..).zip(place) {
-                    (rows.first_row, rows.out) = (row, out);
-                    self.pixels(&mut rows);
-                }
-            }
-            self.give_back(memory);
+            let pixels = [place.first().map_or(0, |row| row.len()), place.len()];
+            let tile = Tile { first: [first + column, first_row + row], pixels };
+            self.tile(model, order, tiles, tile, place);
         });
         None
     }
 
-    /// Some thread's memory, or new memory.
-    fn memory(&self) -> Memory<K> {
-        let known = self.memory.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        known.unwrap_or_else(|| Memory {
-            scratch: Scratch::new(&self.plan),
-            wide: Buffers::default(),
-            narrow: Buffers::default(),
-        })
+    /// Renders a tile. Threads that have nothing else to do help with it: at the end of a render, tiles are so few that
+    /// some threads would have none.
+    fn tile(&self, model: &Model, order: &Order, tiles: &Tiles, tile: Tile, mut place: Vec<&mut [f32]>) {
+        let experiment = (model, order);
+        let ([column, first_row], width) = (tile.first, tile.pixels[0]);
+        let known = lock(&self.memory).pop();
+        let mut memory = known.unwrap_or_default();
+        let begun = self.begin(&mut Job {
+            tile,
+            tiles,
+            memory: &mut memory,
+            nodes: self.plan.kernels.nodes,
+            lend: &|work| {
+                self.lend(|scratch| {
+                    work(&mut self.rows(experiment, [first_row, column, width], &mut [], scratch));
+                });
+            },
+        });
+        self.rendered[usize::from(begun.is_ok())].fetch_add(1, Ordering::Relaxed);
+        let strips = place.par_chunks_mut(STRIP).with_max_len(1).enumerate();
+        strips.for_each(|(i, place)| {
+            let first = i * STRIP;
+            self.lend(|scratch| match &begun {
+                Ok(begun) => {
+                    let rows = &mut self.rows(experiment, [first_row, column, width], &mut [], scratch);
+                    self.strip(&mut Strip { begun, memory: &memory, rows, first, place });
+                }
+                Err(_) => {
+                    for (row, out) in (first_row + first..).zip(place) {
+                        self.pixels(&mut self.rows(experiment, [row, column, width], out, scratch));
+                    }
+                }
+            });
+        });
+        lock(&self.memory).push(memory);
     }
 
-    fn give_back(&self, memory: Memory<K>) {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
+    /// Lets somebody have scratch memory that nobody else has.
+    fn lend<R>(&self, work: impl FnOnce(&mut Scratch<K>) -> R) -> R {
+        let known = lock(&self.scratch).pop();
+        let mut scratch = known.unwrap_or_else(|| Scratch::new(&self.plan));
+        let result = work(&mut scratch);
+        lock(&self.scratch).push(scratch);
+        result
+    }
+
+    /// Rows from `[row, column, width]` on, to be rendered to `out`.
+    fn rows<'a>(
+        &'a self,
+        (model, order): (&'a Model, &'a Order),
+        [first_row, column, width]: [usize; 3],
+        out: &'a mut [f32],
+        scratch: &'a mut Scratch<K>,
+    ) -> Rows<'a, K> {
+        let columns = [column, width];
+        Rows { model, plan: &self.plan, order, first_row, columns, out, scratch, last_unlatched: None }
     }
 
     /// Renders rows pixel by pixel.
@@ -156,14 +170,27 @@ impl<const K: usize> Stock<K> {
         }
     }
 
-    /// Renders a tile, if it can be.
-    fn tile(&self, job: &mut Job<K>) -> bool {
+    /// Sums a tile at its nodes, if that will do.
+    fn begin(&self, job: &mut Job<K>) -> Result<Begun, Direct> {
         // SAFETY: the plan's kernels are those of a level that is available.
         #[expect(unsafe_code, reason = "functions of an instruction set that was found")]
         unsafe {
-            (self.plan.kernels.tile)(job).is_ok()
+            (self.plan.kernels.begin)(job)
         }
     }
+
+    /// Renders rows of a tile that was begun.
+    fn strip(&self, strip: &mut Strip<K>) {
+        // SAFETY: the plan's kernels are those of a level that is available.
+        #[expect(unsafe_code, reason = "functions of an instruction set that was found")]
+        unsafe {
+            (self.plan.kernels.strip)(strip);
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Fast {

@@ -1,5 +1,6 @@
 //! Engines render a [`Model`]; the [`Simulator`] gives them rows and threads.
 
+mod ahead;
 mod bands;
 mod choice;
 mod fast;
@@ -23,6 +24,7 @@ use crate::physics::{self, intensity};
 use crate::physics::{Model, ModelError};
 use crate::spans;
 use crate::statistics::{Statistics, statistics};
+use ahead::Page;
 use bands::Bands;
 use std::io;
 use std::sync::Arc;
@@ -60,8 +62,8 @@ pub trait Engine: Send + Sync {
 /// Called with the number of rows that are done and the number of all.
 pub type Progress<'a> = &'a (dyn Fn(usize, usize) + Sync);
 
-/// Takes a band of the image: the position of its first pixel, and its pixels. Called on any thread, in any order, and
-/// more than once for a band that is rendered again.
+/// Takes some rows of the image: the position of their first pixel, and the pixels. Called on any thread, in any order, and
+/// more than once for rows that are rendered again.
 pub type Sink<'a> = &'a (dyn Fn(usize, &[f32]) -> io::Result<()> + Sync);
 
 /// What a render was.
@@ -128,6 +130,8 @@ pub struct Simulator {
     level: Here,
     parts: Parts,
     pool: Arc<rayon::ThreadPool>,
+    /// For bands that are not kept.
+    page: Page,
     engine: Box<dyn Engine>,
     /// The pixel that ended interpolation in the last render.
     latch: AtomicUsize,
@@ -170,12 +174,14 @@ impl Simulator {
         choice: &Choice,
     ) -> Result<Simulator, SimulatorError> {
         let level = choice.here()?;
+        let [fast, slow] = experiment.detector.pixels.map(|n| n.map_or(usize::MAX, |n| n as usize));
+        let page = Page::ahead(&pool, fast.saturating_mul(slow));
         let mut parts = Parts::default();
         let model = Model::with_parts(experiment, crate::memory::free(), &mut parts.model)?;
         let engine = parts.engine(&model, choice, level);
         let (experiment, choice) = (experiment.clone(), *choice);
         let latch = AtomicUsize::new(usize::MAX);
-        Ok(Simulator { experiment, model, choice, level, parts, pool, engine, latch })
+        Ok(Simulator { experiment, model, choice, level, parts, pool, page, engine, latch })
     }
 
     /// Goes on with another experiment. What depends on nothing that has changed stays as it is: sources, mosaic domains,

@@ -15,7 +15,7 @@ use super::factor::{Constant, Factor, Nearest, Tricubic};
 use super::lanes::Lanes;
 use super::lattice::{Form, Gauss, Polynomial, Round, Shape, Sines, Tophat};
 use super::slim;
-use super::smooth::{self, Job};
+use super::smooth::{self, Begun, Job, Strip};
 use super::sum::{self, Block, Running, Terms};
 use super::tiles::Direct;
 
@@ -41,8 +41,10 @@ pub(crate) type Render<const K: usize> = unsafe fn(&mut Rows<K>);
 
 /// [`slim::nodes`] of one level.
 pub(crate) type Nodes<const K: usize> = unsafe fn(&mut Rows<K>, f64, &[f64]);
-/// [`smooth::render`] of one level.
-pub(crate) type RenderTile<const K: usize> = unsafe fn(&mut Job<K>) -> Result<(), Direct>;
+/// [`smooth::begin`] of one level.
+pub(crate) type BeginTile<const K: usize> = unsafe fn(&mut Job<K>) -> Result<Begun, Direct>;
+/// [`smooth::strip`] of one level.
+pub(crate) type RenderStrip<const K: usize> = unsafe fn(&mut Strip<K>);
 
 /// A [`FactorKind`] as a type.
 trait Kind {
@@ -154,17 +156,27 @@ macro_rules! level {
             }
 
             $(#[$feature])*
-            fn tile_of<const K: usize>(job: &mut Job<K>) -> Result<(), Direct> {
+            fn begin_of<const K: usize>(job: &mut Job<K>) -> Result<Begun, Direct> {
                 align_frame();
-                smooth::render::<$isa, K, $rows, $columns, $wide>(job)
+                smooth::begin::<$isa, K, $rows, $columns>(job)
+            }
+
+            $(#[$feature])*
+            fn strip_of<const K: usize>(strip: &mut Strip<K>) {
+                align_frame();
+                smooth::strip::<$isa, K, $rows, $wide>(strip);
             }
 
             pub(super) fn nodes<const K: usize>() -> Nodes<K> {
                 nodes_of::<K>
             }
 
-            pub(super) fn tile<const K: usize>() -> RenderTile<K> {
-                tile_of::<K>
+            pub(super) fn begin<const K: usize>() -> BeginTile<K> {
+                begin_of::<K>
+            }
+
+            pub(super) fn strip<const K: usize>() -> RenderStrip<K> {
+                strip_of::<K>
             }
 
             pub(super) fn choose64<const K: usize>(form: Form, kind: FactorKind) -> Sum<f64, K, 1> {
@@ -222,7 +234,8 @@ pub(crate) struct Kernels<const K: usize> {
     pub(crate) running: RunningSum<K>,
     pub(crate) render: Render<K>,
     pub(crate) nodes: Nodes<K>,
-    pub(crate) tile: RenderTile<K>,
+    pub(crate) begin: BeginTile<K>,
+    pub(crate) strip: RenderStrip<K>,
 }
 
 impl<const K: usize> Kernels<K> {
@@ -235,7 +248,8 @@ impl<const K: usize> Kernels<K> {
             running: of_level!(level, choose_running::<K>(form, kind)),
             render: of_level!(level, render::<K>()),
             nodes: of_level!(level, nodes::<K>()),
-            tile: of_level!(level, tile::<K>()),
+            begin: of_level!(level, begin::<K>()),
+            strip: of_level!(level, strip::<K>()),
         }
     }
 }

@@ -3,7 +3,7 @@
 #![expect(clippy::panic, reason = "an image that this build cannot compute must not look like one")]
 
 use super::combos::ANCHORS;
-use super::entry::{FactorKind, Nodes, Render, RenderTile, RunningSum, Sum};
+use super::entry::{BeginTile, FactorKind, Nodes, Render, RenderStrip, RunningSum, Sum};
 use super::lattice::Form;
 
 fn none() -> ! {
@@ -30,6 +30,10 @@ pub(super) fn nodes<const K: usize>() -> Nodes<K> {
     |_, _, _| none()
 }
 
-pub(super) fn tile<const K: usize>() -> RenderTile<K> {
+pub(super) fn begin<const K: usize>() -> BeginTile<K> {
+    |_| none()
+}
+
+pub(super) fn strip<const K: usize>() -> RenderStrip<K> {
     |_| none()
 }

@@ -44,6 +44,9 @@ pub(crate) struct Scratch<const K: usize> {
     pub(crate) first_capture: Aligned<f64>,
     pub(crate) weight: Aligned<f64>,
     pub(crate) running: Aligned<f64>,
+    /// Interpolated sums of some rows of a tile.
+    pub(crate) strip: Vec<f64>,
+    pub(crate) narrow_strip: Vec<f32>,
     /// For each vector, bits of its pixels.
     pub(crate) latched: Vec<u32>,
     pub(crate) active: Vec<u32>,
@@ -91,6 +94,8 @@ impl<const K: usize> Scratch<K> {
             first_capture: numbers(),
             weight: numbers(),
             running: numbers(),
+            strip: Vec::new(),
+            narrow_strip: Vec::new(),
             latched: vec![0; BLOCK],
             active: vec![0; BLOCK],
             before: vec![0; BLOCK],

@@ -1,4 +1,5 @@
-//! Smooth tiles in the engine: what they cost at each level, and one tile from its nodes to its pixels.
+//! Smooth tiles in the engine: what they cost at each level, and one tile from its nodes to its pixels, in parts that
+//! threads can share.
 
 use super::block::{Pixels, Rows};
 use super::entry::Nodes;
@@ -6,7 +7,7 @@ use super::lanes::Isa;
 use super::plan::Plan;
 use super::scratch::BLOCK;
 use super::slim;
-use super::tiles::{Buffers, Costs, Direct, Smooth, Sum, Tile, Tolerance};
+use super::tiles::{self, Buffers, Costs, Direct, Smooth, Sum, Tile, Tolerance};
 use super::{Dtype, Level};
 use crate::physics::Model;
 
@@ -89,108 +90,147 @@ fn costs(level: Level, dtype: Dtype) -> (Costs, [usize; 2]) {
 }
 
 /// Rows of a tile that are interpolated together: few, so that they stay in the cache until they are pixels.
-const STRIP: usize = 32;
+pub(crate) const STRIP: usize = 32;
 
-/// One tile: the columns of `rows`, and a slice for each row.
-pub(crate) struct Job<'a, 'b, const K: usize> {
-    pub(crate) rows: &'a mut Rows<'b, K>,
-    pub(crate) place: &'a mut [&'b mut [f32]],
-    pub(crate) tiles: &'a Tiles,
-    pub(crate) wide: &'a mut Buffers<f64>,
-    pub(crate) narrow: &'a mut Buffers<f32>,
-    pub(crate) nodes: Nodes<K>,
+/// Buffers for one tile, in the type of the sums.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    wide: Buffers<f64>,
+    narrow: Buffers<f32>,
 }
 
-/// Renders a tile, or says why it must be summed pixel by pixel; nothing has happened to its place then.
+/// What somebody does with rows that are lent.
+pub(crate) type Work<'a, const K: usize> = &'a mut dyn FnMut(&mut Rows<K>);
+
+/// One tile.
+pub(crate) struct Job<'a, const K: usize> {
+    pub(crate) tile: Tile,
+    pub(crate) tiles: &'a Tiles,
+    pub(crate) memory: &'a mut Memory,
+    pub(crate) nodes: Nodes<K>,
+    /// Lets a thread work with scratch memory of its own.
+    pub(crate) lend: &'a (dyn Fn(Work<K>) + Sync),
+}
+
+/// A tile that was summed at its nodes.
+pub(crate) enum Begun {
+    Wide(tiles::Begun<f64>),
+    Narrow(tiles::Begun<f32>),
+}
+
+/// Sums a tile at its nodes, or says why it must be summed pixel by pixel.
 #[inline(always)]
-pub(crate) fn render<I: Isa, const K: usize, const ROWS: usize, const COLS: usize, const WIDE: usize>(
+pub(crate) fn begin<I: Isa, const K: usize, const ROWS: usize, const COLS: usize>(
     job: &mut Job<K>,
-) -> Result<(), Direct> {
-    let Job { rows, place, tiles, wide, narrow, nodes } = job;
-    let ([column, width], height, first_row) = (rows.columns, place.len(), rows.first_row);
-    let tile = Tile { first: [column, first_row], pixels: [width, height] };
-    rows.scratch.line = None;
+) -> Result<Begun, Direct> {
+    let Job { tile, tiles, memory, nodes, lend } = job;
     match &tiles.smooth {
         Typed::Wide(smooth) => {
-            let evaluate = |s: f64, f: &[f64], values: &mut [f64]| {
-                for (f, values) in f.chunks(BLOCK).zip(values.chunks_mut(BLOCK)) {
-                    // SAFETY: the function is of the level that this one is compiled for.
-                    #[expect(unsafe_code, reason = "a function of an instruction set that was found")]
-                    unsafe {
-                        nodes(rows, s, f);
-                    }
-                    values.copy_from_slice(&rows.scratch.sum[..f.len()]);
-                }
+            let evaluate = |s: &[f64], f: &[f64], values: &mut [f64]| {
+                lend(&mut |rows| {
+                    at_nodes(*nodes, rows, s, f, values, |values, sums| values.copy_from_slice(sums))
+                });
             };
-            let begun = smooth.begin::<I::F64, ROWS, COLS>(tile, evaluate, wide)?;
-            let mut sums = std::mem::take(&mut wide.sums);
-            sums.resize(width * STRIP, 0.0);
-            let mut row = 0;
-            while row < height {
-                let count = STRIP.min(height - row);
-                begun.rows::<I::F64, ROWS, WIDE>([row, count], wide, &mut sums, width);
-                // No closure here: it would not be compiled for the level.
-                let mut at = 0;
-                while at < width * count {
-                    let pixels = next(rows, place, first_row + row, row, at);
-                    slim::render64::<I, K>(&pixels, rows, Some(&sums[at..at + pixels.count]));
-                    pixels.special(rows);
-                    at += pixels.count;
-                }
-                row += count;
-            }
-            wide.sums = sums;
+            smooth.begin::<I::F64, ROWS, COLS>(*tile, evaluate, &mut memory.wide).map(Begun::Wide)
         }
         Typed::Narrow(smooth) => {
-            let evaluate = |s: f64, f: &[f64], values: &mut [f32]| {
-                for (f, values) in f.chunks(BLOCK).zip(values.chunks_mut(BLOCK)) {
-                    // SAFETY: the function is of the level that this one is compiled for.
-                    #[expect(unsafe_code, reason = "a function of an instruction set that was found")]
-                    unsafe {
-                        nodes(rows, s, f);
-                    }
-                    for (value, sum) in values.iter_mut().zip(&*rows.scratch.sum) {
-                        *value = *sum as f32;
-                    }
-                }
+            let evaluate = |s: &[f64], f: &[f64], values: &mut [f32]| {
+                lend(&mut |rows| {
+                    at_nodes(*nodes, rows, s, f, values, |values, sums| {
+                        values.iter_mut().zip(sums).for_each(|(value, sum)| *value = *sum as f32);
+                    });
+                });
             };
-            let begun = smooth.begin::<I::F32, ROWS, COLS>(tile, evaluate, narrow)?;
-            let mut sums = std::mem::take(&mut narrow.sums);
-            sums.resize(width * STRIP, 0.0);
-            let mut row = 0;
-            while row < height {
-                let count = STRIP.min(height - row);
-                begun.rows::<I::F32, ROWS, WIDE>([row, count], narrow, &mut sums, width);
-                // No closure here: it would not be compiled for the level.
-                let mut at = 0;
-                while at < width * count {
-                    let pixels = next(rows, place, first_row + row, row, at);
-                    slim::render32::<I, K>(&pixels, rows, Some(&sums[at..at + pixels.count]));
-                    pixels.special(rows);
-                    at += pixels.count;
-                }
-                row += count;
-            }
-            narrow.sums = sums;
+            smooth.begin::<I::F32, ROWS, COLS>(*tile, evaluate, &mut memory.narrow).map(Begun::Narrow)
         }
     }
-    Ok(())
+}
+
+/// The sums at each of `s` along slow and each of `f` along fast, given to `keep` block by block.
+fn at_nodes<T, const K: usize>(
+    nodes: Nodes<K>,
+    rows: &mut Rows<K>,
+    s: &[f64],
+    f: &[f64],
+    values: &mut [T],
+    keep: impl Fn(&mut [T], &[f64]),
+) {
+    rows.scratch.line = None;
+    for (&s, values) in s.iter().zip(values.chunks_mut(f.len())) {
+        for (f, values) in f.chunks(BLOCK).zip(values.chunks_mut(BLOCK)) {
+            // SAFETY: the plan's kernels are those of a level that is available.
+            #[expect(unsafe_code, reason = "a function of an instruction set that was found")]
+            unsafe {
+                nodes(rows, s, f);
+            }
+            keep(values, &rows.scratch.sum[..f.len()]);
+        }
+    }
+}
+
+/// Some rows of a tile, at most [`STRIP`].
+pub(crate) struct Strip<'a, 'b, 'c: 'b, const K: usize> {
+    pub(crate) begun: &'a Begun,
+    /// That with which the tile was begun.
+    pub(crate) memory: &'a Memory,
+    /// The columns of the tile, and its first row.
+    pub(crate) rows: &'a mut Rows<'b, K>,
+    /// First row, counted from that of the tile; a multiple of `ROWS`.
+    pub(crate) first: usize,
+    /// Where the rows belong.
+    pub(crate) place: &'a mut [&'c mut [f32]],
+}
+
+/// Renders rows of a tile that was begun.
+#[inline(always)]
+pub(crate) fn strip<I: Isa, const K: usize, const ROWS: usize, const WIDE: usize>(strip: &mut Strip<K>) {
+    let Strip { begun, memory, rows, first, place } = strip;
+    let (width, count) = (rows.columns[1], place.len());
+    rows.scratch.line = None;
+    // No closures here: they would not be compiled for the level.
+    match begun {
+        Begun::Wide(begun) => {
+            let mut sums = std::mem::take(&mut rows.scratch.strip);
+            sums.resize(width * STRIP, 0.0);
+            begun.rows::<I::F64, ROWS, WIDE>([*first, count], &memory.wide, &mut sums, width);
+            let mut at = 0;
+            while at < width * count {
+                let pixels = next(rows, place, *first, at);
+                slim::render64::<I, K>(&pixels, rows, Some(&sums[at..at + pixels.count]));
+                pixels.special(rows);
+                at += pixels.count;
+            }
+            rows.scratch.strip = sums;
+        }
+        Begun::Narrow(begun) => {
+            let mut sums = std::mem::take(&mut rows.scratch.narrow_strip);
+            sums.resize(width * STRIP, 0.0);
+            begun.rows::<I::F32, ROWS, WIDE>([*first, count], &memory.narrow, &mut sums, width);
+            let mut at = 0;
+            while at < width * count {
+                let pixels = next(rows, place, *first, at);
+                slim::render32::<I, K>(&pixels, rows, Some(&sums[at..at + pixels.count]));
+                pixels.special(rows);
+                at += pixels.count;
+            }
+            rows.scratch.narrow_strip = sums;
+        }
+    }
 }
 
 /// The block of a strip that begins at a position of its pixels. With the first block of a row, the row becomes what is
 /// rendered to.
-fn next<'b, const K: usize>(
+fn next<'b, 'c: 'b, const K: usize>(
     rows: &mut Rows<'b, K>,
-    place: &mut [&'b mut [f32]],
-    first_row: usize,
-    strip: usize,
+    place: &mut [&'c mut [f32]],
+    first: usize,
     at: usize,
 ) -> Pixels {
     let [column, width] = rows.columns;
     let (row, start) = (at / width, at % width);
     if start == 0 {
-        rows.out = std::mem::take(&mut place[strip + row]);
-        rows.first_row = first_row + row;
+        rows.out = std::mem::take(&mut place[row]);
     }
-    Pixels { spixel: first_row + row, fpixel: column + start, count: BLOCK.min(width - start), at: start }
+    let spixel = rows.first_row + first + row;
+    Pixels { spixel, fpixel: column + start, count: BLOCK.min(width - start), at: start }
 }

@@ -17,6 +17,7 @@ pub(crate) use product::{Scratch, columns, rows};
 pub(crate) use sum::{Direct, Sum};
 
 use crate::kernels::lanes::{Lanes, Real};
+use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -26,6 +27,9 @@ const WORTH_IT: f64 = 0.8;
 const MOST_NODES: usize = 512;
 /// Points in each direction at which a tile is looked at before it is planned.
 const GLANCE: usize = 8;
+/// Nodes are shared among threads by lines that take at least so long, in the unit of [`Costs`] (nanoseconds): to share
+/// takes less than a hundredth of it.
+const WORTH_SHARING: f64 = 50_000.0;
 /// Roundings of an element of an interpolation matrix and of the sums of even and odd parts, in units of the last place.
 const ELEMENT_ROUNDINGS: f64 = 12.0;
 
@@ -133,19 +137,18 @@ impl<T: Real> Begun<T> {
     }
 }
 
-/// Buffers of one thread.
+/// Buffers for one tile.
 #[derive(Debug)]
 pub(crate) struct Buffers<T> {
-    fast: Vec<f64>,
+    /// Nodes along fast and slow, metres from the corner of the detector.
+    nodes: [Vec<f64>; 2],
     values: Vec<T>,
     scratch: Scratch<T>,
-    /// Some rows of the tile, for whoever calls.
-    pub(crate) sums: Vec<T>,
 }
 
 impl<T: Real> Default for Buffers<T> {
     fn default() -> Buffers<T> {
-        Buffers { fast: Vec::new(), values: Vec::new(), scratch: Scratch::default(), sums: Vec::new() }
+        Buffers { nodes: Default::default(), values: Vec::new(), scratch: Scratch::default() }
     }
 }
 
@@ -235,8 +238,8 @@ impl<T: Real> Smooth<T> {
     /// Begins a tile: its sums over the sub-pixels of each pixel can be had row by row then, from the same buffers. Or says
     /// why it must be summed pixel by pixel.
     ///
-    /// `evaluate(s, f, values)` gives the sum over layers and combinations, over the scale, at `s` along slow and each of `f` along fast,
-    /// metres from the corner of the detector.
+    /// `evaluate(s, f, values)` gives the sum over layers and combinations, over the scale, at each of `s` along slow and each of
+    /// `f` along fast, metres from the corner of the detector; slow-major. Threads that have nothing else to do help with it.
     ///
     /// # Errors
     /// Why not.
@@ -244,15 +247,15 @@ impl<T: Real> Smooth<T> {
     pub(crate) fn begin<V: Lanes<Real = T>, const ROWS: usize, const COLS: usize>(
         &self,
         tile: Tile,
-        mut evaluate: impl FnMut(f64, &[f64], &mut [T]),
+        evaluate: impl Fn(&[f64], &[f64], &mut [T]) + Sync,
         buffers: &mut Buffers<T>,
     ) -> Result<Begun<T>, Direct> {
         let growth = self.growth(tile);
         // If it does not pay for a tile as bright as can be, it never does.
         self.plan(tile, &growth, self.sum.brightest())?;
-        self.values(tile, [GLANCE; 2], &mut evaluate, buffers);
+        self.values(tile, [GLANCE; 2], &evaluate, buffers);
         let plan = self.plan(tile, &growth, largest(&buffers.values) * self.scale)?;
-        self.values(tile, plan.nodes, &mut evaluate, buffers);
+        self.values(tile, plan.nodes, &evaluate, buffers);
         let along = |axis: usize| self.interpolation(axis, plan.nodes[axis], tile.pixels[axis]);
         // Threads that begin together need the same two: each makes one of them first.
         let (fast, slow) = if rayon::current_thread_index().is_some_and(|thread| thread % 2 == 1) {
@@ -270,22 +273,23 @@ impl<T: Real> Smooth<T> {
     }
 
     /// The sum at nodes of a tile, slow-major.
-    #[inline(always)]
     fn values(
         &self,
         tile: Tile,
         nodes: [usize; 2],
-        evaluate: &mut impl FnMut(f64, &[f64], &mut [T]),
+        evaluate: &(impl Fn(&[f64], &[f64], &mut [T]) + Sync),
         buffers: &mut Buffers<T>,
     ) {
-        let at = |axis: usize, node: f64| self.sum.position(tile, axis, node);
-        buffers.fast.clear();
-        buffers.fast.extend(self::nodes(nodes[0]).into_iter().map(|node| at(0, node)));
-        buffers.values.resize(nodes[0] * nodes[1], T::default());
-        for (node, values) in self::nodes(nodes[1]).into_iter().zip(buffers.values.chunks_exact_mut(nodes[0]))
-        {
-            evaluate(at(1, node), &buffers.fast, values);
+        let Buffers { nodes: [fast, slow], values, .. } = buffers;
+        for (axis, at) in [&mut *fast, &mut *slow].into_iter().enumerate() {
+            at.clear();
+            at.extend(self::nodes(nodes[axis]).into_iter().map(|node| self.sum.position(tile, axis, node)));
         }
+        values.resize(nodes[0] * nodes[1], T::default());
+        let line = nodes[0] as f64 * self.sum.combinations * self.sum.layers * self.costs.term;
+        let lines = (WORTH_SHARING / line).ceil().clamp(1.0, nodes[1] as f64) as usize;
+        let parts = values.par_chunks_mut(lines * nodes[0]).zip(slow.par_chunks(lines)).with_max_len(1);
+        parts.for_each(|(values, slow)| evaluate(slow, fast, values));
     }
 
     /// Along an axis; whoever is first makes it, and whoever wants the same waits for that.
