@@ -73,7 +73,7 @@ fn smooth_tiles_keep_to_the_bound() {
 /// Holds every variant on every experiment of some seeds, at one of `every` pixels along each axis.
 fn hold_all(variants: &[Variant], seeds: Range<u64>, experiment: fn(u64) -> Experiment, every: usize) {
     eprintln!("seeds {seeds:?}");
-    let many = seeds.clone().count() >= 40;
+    let many = seeds.clone().count() >= 100;
     let mut all = vec![Held::default(); variants.len()];
     let mut failed = Vec::new();
     for seed in seeds {
