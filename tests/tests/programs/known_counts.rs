@@ -56,7 +56,8 @@ fn coverage_of_rust_gives_every_count() {
     let folder = temporary_folder();
     let Some(file) = llvm_counts(folder.path()) else {
         return not_run(
-            "exact counts of Rust: no llvm-tools for this compiler (`rustup component add llvm-tools`)",
+            "exact counts of Rust: no llvm-tools for this compiler (`rustup component add llvm-tools`, or on the path \
+             llvm-profdata and llvm-cov of the LLVM that `rustc -vV` names)",
         );
     };
     let sources = workspace_root().join("tests/fixtures/counted");
