@@ -89,7 +89,7 @@ pub fn collect(root: &Path) -> Environment {
         c_compiler: build::C_COMPILER.into(),
         c_flags: build::C_FLAGS.into(),
         c_openmp: build::C_OPENMP,
-        cpu: cpu_model(),
+        cpu: processor(),
         cpu_features: cpu_features(),
         cores: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         memory_bytes: memory(),
@@ -128,12 +128,32 @@ fn dirty(root: &Path) -> Option<String> {
     Some(hash::bytes(format!("{status}\n{diff}").as_bytes()))
 }
 
-fn cpu_model() -> Option<String> {
-    let text = std::fs::read_to_string("/proc/cpuinfo").ok()?;
-    text.lines()
-        .find(|l| l.starts_with("model name"))
-        .and_then(|l| l.split_once(": "))
-        .map(|(_, m)| m.trim().to_owned())
+/// Name and generation of the processor; `None` where the system does not tell.
+#[must_use]
+pub fn processor() -> Option<String> {
+    processor_of(&std::fs::read_to_string("/proc/cpuinfo").ok()?)
+}
+
+/// Of a text as Linux has it in /proc/cpuinfo. The numbers stand beside the name because virtual machines shorten that:
+/// three generations are all "AMD EPYC".
+fn processor_of(text: &str) -> Option<String> {
+    let value = |key: &str| {
+        let values = text.lines().filter_map(|line| line.split_once(':'));
+        values.map(|(k, v)| (k.trim(), v.trim())).find(|(k, v)| *k == key && !v.is_empty()).map(|(_, v)| v)
+    };
+    let numbers = |keys: &[[&str; 2]]| {
+        let known = keys.iter().filter_map(|[key, name]| Some(format!("{name} {}", value(key)?)));
+        known.collect::<Vec<_>>().join(", ")
+    };
+    // Of x86, and of ARM, which has no name there.
+    let x86 = numbers(&[["cpu family", "family"], ["model", "model"], ["stepping", "stepping"]]);
+    let arm = numbers(&[["CPU implementer", "implementer"], ["CPU part", "part"]]);
+    match (value("model name"), x86.is_empty(), arm.is_empty()) {
+        (Some(name), false, _) => Some(format!("{name} ({x86})")),
+        (Some(name), true, _) => Some(name.to_owned()),
+        (None, _, false) => Some(format!("ARM ({arm})")),
+        (None, _, true) => None,
+    }
 }
 
 fn cpu_features() -> Vec<String> {
@@ -189,6 +209,26 @@ fn flush_modes() -> (Option<bool>, Option<bool>) {
 
 #[cfg(test)]
 mod tests {
+    use super::processor_of;
+
+    #[test]
+    fn processors_are_told_apart_by_their_numbers() {
+        let of = |model: u32| {
+            format!(
+                "processor\t: 0\nvendor_id\t: AuthenticAMD\ncpu family\t: 25\nmodel\t\t: {model}\n\
+                 model name\t: AMD EPYC\nstepping\t: 1\nmicrocode\t: 0x1\n\nprocessor\t: 1\nmodel\t\t: 9\n"
+            )
+        };
+        assert_eq!(processor_of(&of(17)).as_deref(), Some("AMD EPYC (family 25, model 17, stepping 1)"));
+        assert_ne!(processor_of(&of(17)), processor_of(&of(1)));
+        let arm = "processor\t: 0\nCPU implementer\t: 0x41\nCPU variant\t: 0x3\nCPU part\t: 0xd0c\n";
+        assert_eq!(processor_of(arm).as_deref(), Some("ARM (implementer 0x41, part 0xd0c)"));
+        assert_eq!(processor_of("model name : Some CPU\n").as_deref(), Some("Some CPU"));
+        for garbage in ["", ":", "model name", "model name :\n", "\u{0}::\n"] {
+            assert_eq!(processor_of(garbage), None, "{garbage:?}");
+        }
+    }
+
     #[test]
     fn a_folder_without_git_has_no_commit() {
         let dir = tempfile::tempdir().unwrap();

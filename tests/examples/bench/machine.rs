@@ -1,5 +1,6 @@
 //! Where and with what a table was made.
 
+use bragg_audit::environment::processor;
 use bragg_tests::programs::workspace_root;
 use serde::Serialize;
 use std::process::Command;
@@ -20,12 +21,10 @@ pub(crate) struct Machine {
 impl Machine {
     /// As they are now; what cannot be found out is said to be unknown.
     pub(crate) fn here() -> Machine {
-        let information = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-        let name = information.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
         let changed = !output("git", &["status", "--porcelain", "--untracked-files=no"]).is_empty();
         let commit = output("git", &["rev-parse", "--short=12", "HEAD"]);
         Machine {
-            processor: name.map_or_else(|| std::env::consts::ARCH.to_owned(), |(_, name)| name.to_owned()),
+            processor: processor().unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             system: known(output("uname", &["-sr"])),
             rustc: known(output("rustc", &["--version"])),
