@@ -4,6 +4,7 @@
 //! and prints the table; `instructions [--record]` counts instructions and compares them with the recorded ones.
 
 mod cases;
+mod cores;
 mod figures;
 mod flatness;
 mod instructions;

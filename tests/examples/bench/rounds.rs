@@ -1,6 +1,7 @@
 //! Rounds in which the programs take turns.
 
 use crate::cases::{CASES, Case};
+use crate::cores;
 use crate::measure::{Bench, Checked, Times};
 use crate::quantiles::Quartiles;
 use crate::subjects::{Subject, c_engine, kernels, named};
@@ -120,6 +121,9 @@ fn turns(bench: &Bench, subject: &Subject, effort: Effort) -> Result<[Times; 2],
     let mut runs = [Vec::new(), Vec::new()];
     for _ in 0..turns {
         for (runs, threads) in runs.iter_mut().zip([1, 2]) {
+            if threads > 1 && !cores::apart() {
+                eprintln!("{}: two threads are not as fast as one just now: they share a core", subject.name);
+            }
             runs.push(bench.run(subject, threads)?);
         }
     }

@@ -1,6 +1,7 @@
 //! The results as Markdown, made from the record that is kept as JSON.
 
 use crate::cases::{CASES, Case};
+use crate::cores;
 use crate::figures::{Fact, Limit};
 use crate::flatness::Curve;
 use crate::instructions::{Counts, normalisation};
@@ -152,7 +153,10 @@ impl Record {
         }
         writeln!(
             out,
-            "\nTwo threads against one (pixel loop, at least {TWO_THREADS}; what is less is **marked**):\n"
+            "\nTwo threads against one (pixel loop, at least {TWO_THREADS}; what is less is **marked**). Before each run on two threads a loop \
+             that touches nothing but registers is run until it is as fast on two as on one, {} ms at most: processors of a virtual machine \
+             may share a core for a while.\n",
+            cores::LONGEST.as_millis()
         )?;
         for case in &self.cases {
             let mut words = Vec::new();
